@@ -1,0 +1,131 @@
+"""Between blood and tissue: clearance, arrest, crossing of the vessel wall out and in."""
+
+from cython.parallel cimport prange
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from .lattice cimport ARRESTED, Box, CIRCULATING, FREE, NOWHERE, face_neighbours, random_free_neighbour
+from .mathematics cimport event_probability, occupancy
+from .rng cimport STREAM_ARREST, STREAM_EGRESS, STREAM_EXTRAVASATION, below, philox, unit
+
+cpdef enum Passage:
+    PASSAGE_NONE = 0
+    PASSAGE_CLEARED = 1
+    PASSAGE_ARREST = 2
+    PASSAGE_CROSSING = 3
+    PASSAGE_RELEASE = 4
+    PASSAGE_EGRESS = 5
+
+cdef struct Traffic:
+    double clearance       # 1/min, from the blood
+    double contact         # 1/min, of a circulating cell with the vessel wall
+    double floor           # share of contacts that arrest without signal
+    double half_level      # R theta at half of the other share
+    double crossing        # 1/min, of an arrested cell
+    double egress          # 1/min, of a free cell at the wall
+
+
+def decide(uint64_t seed, uint32_t step, double dt,
+           const int64_t[::1] ids, const uint8_t[::1] types, const uint8_t[::1] status, const int32_t[::1] site,
+           const float[::1] level, int32_t[:, :, ::1] occupant, uint8_t[:, :, ::1] tissue, uint8_t[::1] enterable,
+           const uint8_t[:, :, ::1] walls, const int64_t[::1] luminal_sites,
+           const float[:, :, ::1] ligand, double half_occupancy, const double[:, ::1] traffics,
+           uint8_t[::1] passage, int32_t[::1] target, uint32_t[::1] claim, int threads):
+    """What every circulating, arrested or free cell does at the vessel wall in this step.
+
+    A circulating cell is cleared, or touches a random luminal site and arrests there with probability
+    f + (1 - f) R theta / (R theta + K), theta from the ligand on the tissue side. An arrested cell crosses
+    to a random free voxel around, or is released where there is none. A free cell in a voxel at the wall
+    enters the blood at rate k (1 - theta)^2.
+
+    Parameters
+    ----------
+    seed, step, dt : draws, and the length of the step in minutes.
+    ids ... level : columns of the cell table, shape (cells,).
+    occupant, tissue, walls, ligand : shape (nz, ny, nx); `enterable` by tissue code, shape (256,).
+    luminal_sites : int64, lumen voxels at the wall.
+    traffics : float64, shape (types, 6). Clearance, contact, floor, half level, crossing, egress.
+    passage, target, claim : OUT, shape (cells,). `Passage`, claimed site or -1, and the claim on it.
+    threads : number of threads.
+    """
+    cdef Py_ssize_t n = ids.shape[0]
+    if n == 0:
+        return
+    cdef Box box = Box(<int32_t> tissue.shape[0], <int32_t> tissue.shape[1], <int32_t> tissue.shape[2])
+    cdef uint8_t* tissues = &tissue[0, 0, 0]
+    cdef uint8_t* may_enter = &enterable[0]
+    cdef int32_t* occupants = &occupant[0, 0, 0]
+    cdef const uint8_t* wall = &walls[0, 0, 0]
+    cdef const float* c = &ligand[0, 0, 0]
+    cdef const int64_t* luminal = &luminal_sites[0] if luminal_sites.shape[0] else NULL
+    cdef uint32_t sites = <uint32_t> luminal_sites.shape[0]
+    cdef Py_ssize_t i
+    cdef Traffic* traffic
+    for i in prange(n, nogil=True, num_threads=threads, schedule="static"):
+        passage[i] = PASSAGE_NONE
+        target[i] = NOWHERE
+        traffic = <Traffic*> &traffics[types[i], 0]
+        if status[i] == CIRCULATING:
+            _circulate(seed, step, dt, <uint64_t> ids[i], traffic, level[i], box, tissues, may_enter, occupants, luminal,
+                       sites, c, half_occupancy, &passage[i], &target[i], &claim[i])
+        elif status[i] == ARRESTED:
+            _cross(seed, step, dt, <uint64_t> ids[i], traffic, site[i], box, tissues, may_enter, occupants,
+                   &passage[i], &target[i], &claim[i])
+        elif status[i] == FREE and traffic.egress > 0.0 and wall[site[i]] and may_enter[tissues[site[i]]]:
+            _leave(seed, step, dt, <uint64_t> ids[i], traffic, occupancy(c[site[i]], half_occupancy), &passage[i])
+
+
+cdef inline void _circulate(uint64_t seed, uint32_t step, double dt, uint64_t cell, Traffic* traffic, double level, Box box,
+                            uint8_t* tissue, uint8_t* enterable, int32_t* occupant, const int64_t* luminal, uint32_t sites,
+                            const float* ligand, double half_occupancy,
+                            uint8_t* passage, int32_t* target, uint32_t* claim) noexcept nogil:
+    cdef uint32_t words[4]
+    cdef int32_t around[6]
+    cdef int32_t touched = NOWHERE
+    cdef double arrest = 0.0
+    cdef double signal
+    philox(seed, STREAM_ARREST, step, cell, 0, words)
+    if sites:
+        touched = <int32_t> luminal[below(words[2], sites)]
+        face_neighbours(box, touched, around)
+        signal = level * occupancy(_presented(around, tissue, enterable, ligand), half_occupancy)
+        arrest = traffic.contact * (traffic.floor + (1.0 - traffic.floor) * signal / (signal + traffic.half_level))
+    cdef double total = traffic.clearance + arrest
+    if total <= 0.0 or unit(words[0]) >= event_probability(total, dt):
+        return
+    if unit(words[1]) * total < traffic.clearance:
+        passage[0] = PASSAGE_CLEARED
+    elif occupant[touched] < 0:
+        passage[0] = PASSAGE_ARREST
+        target[0] = touched
+        claim[0] = words[3]
+
+
+cdef inline double _presented(int32_t* around, uint8_t* tissue, uint8_t* enterable, const float* ligand) noexcept nogil:
+    """Mean ligand of the tissue voxels behind a luminal site."""
+    cdef double total = 0.0
+    cdef int count = 0
+    cdef int d
+    for d in range(6):
+        if around[d] != NOWHERE and enterable[tissue[around[d]]]:
+            total = total + ligand[around[d]]
+            count = count + 1
+    return total / count if count else 0.0
+
+
+cdef inline void _cross(uint64_t seed, uint32_t step, double dt, uint64_t cell, Traffic* traffic, int32_t site, Box box,
+                        uint8_t* tissue, uint8_t* enterable, int32_t* occupant,
+                        uint8_t* passage, int32_t* target, uint32_t* claim) noexcept nogil:
+    cdef uint32_t words[4]
+    philox(seed, STREAM_EXTRAVASATION, step, cell, 0, words)
+    if unit(words[0]) >= event_probability(traffic.crossing, dt):
+        return
+    target[0] = random_free_neighbour(box, site, words[1], tissue, enterable, occupant)
+    claim[0] = words[2]
+    passage[0] = PASSAGE_CROSSING if target[0] != NOWHERE else PASSAGE_RELEASE
+
+
+cdef inline void _leave(uint64_t seed, uint32_t step, double dt, uint64_t cell, Traffic* traffic, double theta,
+                        uint8_t* passage) noexcept nogil:
+    cdef uint32_t words[4]
+    philox(seed, STREAM_EGRESS, step, cell, 0, words)
+    if unit(words[0]) < event_probability(traffic.egress * (1.0 - theta) * (1.0 - theta), dt):
+        passage[0] = PASSAGE_EGRESS

@@ -1,0 +1,7 @@
+"""Scenario to `Config`: parsing, units, checks."""
+
+from marrowsim.config.entities import CellType, FieldType
+from marrowsim.config.load import SCENARIOS, load_config, scenario_text
+from marrowsim.config.model import Config
+
+__all__ = ["SCENARIOS", "CellType", "Config", "FieldType", "load_config", "scenario_text"]

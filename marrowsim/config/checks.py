@@ -1,0 +1,137 @@
+"""What must hold between the values of a scenario, each of which may be right by itself.
+
+These checks work on the values as they were written, so that their faults come together with those
+of single values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic_core import PydanticCustomError
+
+from marrowsim import tissues
+from marrowsim.config.faults import Places
+from marrowsim.config.sections import Geometry, Output, Time, Vessels
+from marrowsim.errors import Fault, nearest
+from marrowsim.units import In
+
+SECTIONS: dict[str, type[BaseModel]] = {"time": Time, "geometry": Geometry, "vessels": Vessels, "output": Output}
+MOST_STEPS = 2**31 - 1
+MOST_VOXELS = 2**31 - 1
+FEWEST_VOXELS = 4
+
+
+def cross_faults(data: Mapping[str, Any], places: Places, *, files: bool) -> list[Fault]:
+    """Faults between the values of a merged scenario; what cannot be read is left to other checks."""
+    faults = [*_cells(data, places), *_fields(data, places), *_time(data, places), *_lattice(data, places)]
+    return [*faults, *_image(data, places, files), *_vessels(data, places)]
+
+
+def _table(node: Any, *path: str) -> dict[str, Any]:
+    for name in path:
+        node = node.get(name) if isinstance(node, Mapping) else None
+    return node if isinstance(node, dict) else {}
+
+
+def _value(data: Mapping[str, Any], section: str, name: str) -> Any:
+    """A value as given, or the default of its section."""
+    return _table(data, section).get(name, SECTIONS[section].model_fields[name].default)
+
+
+def _quantity(value: Any, unit: str) -> float | None:
+    try:
+        return In(unit).parse(value)
+    except PydanticCustomError:
+        return None
+
+
+def _cells(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
+    """Cell types that are seeded or injected, and fields that cells exchange with, must exist."""
+    cells, fields = _table(data, "cells"), _table(data, "fields")
+    for section in ("seeding", "injection"):
+        entries = data.get(section)
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+            name = entry.get("cell") if isinstance(entry, dict) else None
+            if isinstance(name, str) and name not in cells:
+                where = places((section, str(index), "cell"))
+                yield Fault("unknown cell type", ", ".join(cells), f"'{name}'", nearest(name, cells), where)
+    for name, cell in cells.items():
+        for kind in ("uptake", "secretion", "induction"):
+            for field in set(_table(cell, kind)) - set(fields):
+                where = places(("cells", name, kind, field))
+                yield Fault("unknown field", ", ".join(fields), f"'{field}'", nearest(field, fields), where)
+
+
+def _fields(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
+    """Tissues that a field names must exist."""
+    for name, field in _table(data, "fields").items():
+        for kind, known in (("relative_diffusivity", tissues.CODES), ("blood", ("sinusoid", "arteriole"))):
+            for tissue in set(_table(field, kind)) - set(known):
+                where = places(("fields", name, kind, tissue))
+                yield Fault("unknown tissue", ", ".join(known), f"'{tissue}'", nearest(tissue, known), where)
+
+
+def _time(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
+    """A run has at least one step, and nothing is written down more often than every step."""
+    step = _quantity(_value(data, "time", "step"), "min")
+    duration = _quantity(_value(data, "time", "duration"), "min")
+    if not step:
+        return
+    if duration is not None and not 1 <= round(duration / step) <= MOST_STEPS:
+        allowed = f"one step ({step:g} min) or more, and not more than {MOST_STEPS} steps"
+        yield Fault("the run has no step, or too many", allowed, f"{duration:g} min", "", places(("time", "duration")))
+    for name in Output.model_fields:
+        every = _quantity(_value(data, "output", name), "min")
+        if every is not None and every < step:
+            where = places(("output", name))
+            yield Fault("this is shorter than a time step", f"{step:g} min or more", f"{every:g} min", "", where)
+
+
+def _lattice(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
+    """A lattice needs some voxels along every edge, and not more than can be counted."""
+    size, voxel = _value(data, "geometry", "size"), _quantity(_value(data, "geometry", "voxel"), "um")
+    edges = [_quantity(edge, "um") for edge in size] if isinstance(size, (list, tuple)) else []
+    if _value(data, "geometry", "kind") == "image" or not voxel or len(edges) != 3 or None in edges:
+        return
+    counts = [round(edge / voxel) for edge in edges]
+    given = " x ".join(f"{count}" for count in counts) + " voxels"
+    if min(counts) < FEWEST_VOXELS:
+        allowed = f"{FEWEST_VOXELS} voxels or more along every edge"
+        yield Fault("the box is too small for its voxels", allowed, given, "a larger size", places(("geometry", "size")))
+    if counts[0] * counts[1] * counts[2] > MOST_VOXELS:
+        remedy = "a smaller size or a larger voxel"
+        yield Fault("the lattice is too large", f"{MOST_VOXELS} voxels", given, remedy, places(("geometry", "size")))
+
+
+def _image(data: Mapping[str, Any], places: Places, files: bool) -> Iterator[Fault]:
+    """An image is there where it is asked for, and only there."""
+    kind, image = _value(data, "geometry", "kind"), _table(data, "geometry", "image")
+    if kind == "image" and not image:
+        remedy = "give the file by --bone FILE, or as file under [geometry.image]"
+        yield Fault("no image is named", "kind = 'image' with [geometry.image]", "", remedy, places(("geometry", "kind")))
+    if kind in ("trabecular", "dish") and image:
+        remedy = 'set geometry.kind = "image", or remove [geometry.image]'
+        yield Fault("the image would not be used", "", f"kind = '{kind}'", remedy, places(("geometry", "image")))
+    file = image.get("file")
+    if files and isinstance(file, (str, Path)) and not Path(file).expanduser().exists():
+        remedy = "check the path; a relative one is looked up beside the scenario file"
+        yield Fault("there is no such image", "a file, or a folder of TIFF slices", str(file), remedy, places(("geometry", "image", "file")))
+    if image.get("threshold") is not None and image.get("labels") is not None:
+        where = places(("geometry", "image", "threshold"))
+        yield Fault("an image is either grey or labels", "threshold or labels", "both", "remove one of them", where)
+
+
+def _vessels(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
+    """Vessels come from somewhere, and blood needs them."""
+    source = _value(data, "vessels", "source")
+    labels = _table(data, "geometry", "image", "labels")
+    if source == "labels" and not {"sinusoid", "arteriole"} & set(labels):
+        remedy = "name their values under [geometry.image.labels], or set vessels.source = \"grown\""
+        yield Fault("the labels of the vessels are not given", "", "", remedy, places(("vessels", "source")))
+    if source == "none" and data.get("injection"):
+        remedy = 'use [[seeding]] to put cells into the medium, or set vessels.source = "grown"'
+        yield Fault("cells are injected into blood, but there are no vessels", "", "", remedy, places(("injection",)))

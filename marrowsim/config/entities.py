@@ -1,0 +1,158 @@
+"""What lives on the lattice: cell types and fields, as sets of parameters."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationInfo, field_serializer, field_validator
+
+from marrowsim.parameters import ParameterSet
+from marrowsim.units import (
+    AmountRate,
+    Diffusivity,
+    Duration,
+    DurationOrNever,
+    Fraction,
+    In,
+    Number,
+    Rate,
+)
+
+
+class CellType(ParameterSet):
+    """A cell type. What a type does not mention, it does not do.
+
+    Secretion and uptake are amounts per cell and time, so that they do not depend on the voxel edge.
+    """
+
+    label: str
+    """name in legends and tables"""
+    like: str | None = None
+    """type that this one was derived from"""
+
+    cxcr4: Number = 0.0
+    """mean CXCR4 level relative to 25,000 receptors a cell"""
+    cxcr4_spread: Number = 0.0
+    """standard deviation of the logarithm of the CXCR4 level between cells"""
+
+    motility: Diffusivity = "0 um^2/min"
+    """random motility coefficient h^2 m / 6 without CXCR4 signal; m is the hop rate on a lattice of edge h"""
+    motility_gain: Number = 0.0
+    """relative rise of the hop rate at full CXCR4 signal (chemokinesis)"""
+    motility_half_signal: Number = 0.5
+    """CXCR4 signal at half of that rise"""
+    persistence_time: Duration = "0 min"
+    """mean time over which a cell keeps its direction"""
+    chemotactic_sensitivity: Number = 0.0
+    """kappa in the hop weight exp(kappa R s dtheta)"""
+
+    division_time: DurationOrNever = "never"
+    """shortest cycle; the division rate is ln 2 over it"""
+    division_factor_bound: Number = 1.0
+    """factor on the division rate while bound in a niche (quiescence below 1)"""
+    death_rate: Rate = "0 /min"
+    """death rate without survival signal"""
+    growth_gain: Number = 0.0
+    """relative rise of the division rate at full CXCR4 signal"""
+    survival_gain: Fraction = 0.0
+    """share of the death rate that full CXCR4 signal takes away"""
+    dormancy: Duration = "0 min"
+    """time without division after arrival from the blood"""
+    necrosis_time: DurationOrNever = "never"
+    """mean time to death below the necrotic pO2"""
+    differentiation_time: DurationOrNever = "never"
+    """mean time outside a niche to leaving as a mature blood cell"""
+
+    niche_affinity: Number = 0.0
+    """affinity to niche slots relative to an HPC; 0 does not bind"""
+    displacement_rate: Rate = "0 /min"
+    """rate at which an adjacent cell turns a slot's holder out, at infinite relative affinity"""
+
+    clearance_rate: Rate = "0 /min"
+    """loss from the blood to the rest of the body"""
+    arrest_rate: Rate = "0 /min"
+    """rate at which a circulating cell touches the vessel wall of the domain"""
+    arrest_floor: Fraction = 0.0
+    """share of contacts that arrest without CXCR4 signal"""
+    arrest_half_level: Annotated[float, In("1", low=1e-6, never=True)] = 1.0
+    """R theta at which half of the CXCR4-dependent share arrests"""
+    extravasation_time: DurationOrNever = "never"
+    """mean time from arrest to crossing the vessel wall"""
+    egress_rate: Rate = "0 /min"
+    """rate of entering the blood from a voxel at the vessel wall, without CXCL12"""
+
+    uptake: dict[str, AmountRate] = {}
+    """uptake of a field at saturation, per cell"""
+    secretion: dict[str, AmountRate] = {}
+    """secretion into a field in normoxia, per cell"""
+    induction: dict[str, Number] = {}
+    """factor on that secretion in anoxia"""
+
+    @property
+    def motile(self) -> bool:
+        """Whether cells of the type can leave their voxel by themselves."""
+        return self.motility > 0
+
+
+class FieldType(ParameterSet):
+    """A diffusible substance: div(D grad c) - k c - U(c) + s = 0, zero flux where it does not diffuse.
+
+    Concentrations are in `unit`; an amount of 1 uM is `1 / solubility` of it (1 nM is 1e-3 uM).
+    """
+
+    label: str
+    """name in legends and tables"""
+    unit: Literal["nM", "mmHg"]
+    """unit of the concentration"""
+    solubility: Annotated[float, In("uM/mmHg", low=1e-9)] = "1 uM/mmHg"
+    """amount dissolved at unit pressure; only for fields in mmHg"""
+    diffusivity: Diffusivity
+    """effective diffusivity in marrow"""
+    relative_diffusivity: dict[str, Fraction]
+    """diffusivity in a tissue relative to marrow; tissues not named are impermeable"""
+    initial: float
+    """value from which the first solution starts"""
+    decay: Rate = "0 /min"
+    """first-order loss in marrow"""
+    wall_decay: Rate = "0 /min"
+    """further loss in marrow voxels at a vessel wall"""
+    wall_secretion: AmountRate = "0 amol/min"
+    """secretion of the endothelium, per 100 um^2 of wall"""
+    receptor_uptake: Rate = "0 /min"
+    """loss by CXCR4 of explicit cells, per unit of R theta, in a voxel of 1000 um^3"""
+    background_uptake: AmountRate = "0 amol/min"
+    """uptake at saturation of the implicit haematopoietic cells, per 1000 um^3 of marrow"""
+    half_saturation: float = 0.0
+    """Michaelis constant of every uptake, in the unit of the field"""
+    blood: dict[str, float] = {}
+    """value in the blood of a lumen tissue, in the unit of the field"""
+    blood_exchange: Rate = "0 /min"
+    """rate of exchange between lumen voxel and blood"""
+    held_at: float | None = None
+    """a value that the field is held at everywhere, instead of being solved (a dish, a clamp)"""
+    flattened: bool = False
+    """whether the field is replaced by its mean over the permeable voxels (an experiment on gradients)"""
+    time_scheme: Literal["steady", "implicit"] = "steady"
+    """steady state in every step, or backward Euler"""
+    cycles: Annotated[int, Field(ge=1, le=100)] = 2
+    """multigrid cycles a step"""
+
+    @field_validator("initial", "half_saturation", "held_at", "blood", mode="before")
+    @classmethod
+    def _in_own_unit(cls, value: Any, info: ValidationInfo) -> Any:
+        quantity = In(info.data.get("unit", "1"))
+        if isinstance(value, dict):
+            return {key: quantity.parse(item) for key, item in value.items()}
+        return value if value is None or value == 0 else quantity.parse(value)
+
+    @field_serializer("initial", "half_saturation", "held_at", "blood")
+    def _with_own_unit(self, value: Any) -> Any:
+        quantity = In(self.unit)
+        if isinstance(value, dict):
+            return {key: quantity.text(item) for key, item in value.items()}
+        return value if value is None else quantity.text(value)
+
+    @property
+    def amount_per_unit(self) -> float:
+        """uM dissolved per unit of the field."""
+        return self.solubility if self.unit == "mmHg" else 1e-3

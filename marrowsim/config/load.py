@@ -1,0 +1,179 @@
+"""From a scenario file, a bundled name or nested values to a `Config`, with every fault at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from marrowsim import catalogue
+from marrowsim.config.checks import cross_faults
+from marrowsim.config.faults import Places, allowed_names, faults_of
+from marrowsim.config.model import Config
+from marrowsim.errors import Fault, ScenarioError, nearest
+from marrowsim.parameters import ParameterSet
+
+SCENARIOS = ("homing", "healthy", "culture")
+
+
+def scenario_text(name_or_path: str | Path) -> tuple[str, str]:
+    """Text of a scenario and where it is from: a bundled name or a TOML file.
+
+    Raises
+    ------
+    ScenarioError
+        Where there is neither a bundled scenario of that name nor a readable file.
+    """
+    name = str(name_or_path)
+    if name in SCENARIOS:
+        return resources.files("marrowsim.scenarios").joinpath(f"{name}.toml").read_text(encoding="utf-8"), name
+    path = Path(name)
+    if not path.is_file():
+        remedy = nearest(name, SCENARIOS) or "make one with: marrowsim new homing > my.toml"
+        allowed = f"a TOML file, or one of {', '.join(SCENARIOS)}"
+        raise ScenarioError(Fault("there is no such scenario", allowed, f"'{name}'", remedy))
+    try:
+        return path.read_text(encoding="utf-8"), name
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(Fault("the scenario cannot be read", "a text file in UTF-8", str(error), where=name)) from None
+
+
+def load_config(
+    scenario: str | Path | Mapping[str, Any],
+    processes: Mapping[str, type[ParameterSet]],
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    files: bool = True,
+) -> Config:
+    """The configuration of a scenario, with overrides by dotted key.
+
+    Parameters
+    ----------
+    scenario : name of a bundled scenario, path of a TOML file, or nested values.
+    processes : parameter sets of the processes, by name.
+    overrides : values by dotted key (`{"time.step": "6 min"}`), which win over the scenario.
+    files : whether the files that the scenario names must be there.
+
+    Raises
+    ------
+    ScenarioError
+        With one fault for every wrong thing in it.
+    """
+    if isinstance(scenario, Mapping):
+        text, where, data = "", "scenario", _copy(scenario)
+    else:
+        text, where = scenario_text(scenario)
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ScenarioError(Fault("the scenario is not valid TOML", given=str(error), where=where)) from None
+        if isinstance(data.get("geometry"), dict) and isinstance(data["geometry"].get("image"), dict):
+            _anchor(data["geometry"]["image"], where)
+    faults: list[Fault] = []
+    overridden = set()
+    for key, value in (overrides or {}).items():
+        overridden.add(tuple(key.split(".")))
+        faults += _assign(data, key, value)
+    data = _with_catalogue(data, faults, where)
+    for name in data.get("knockouts", []) if isinstance(data.get("knockouts", []), list) else []:
+        faults += _knock_out(data, name, where)
+    places = Places(text, where, overridden)
+    try:
+        config = Config.model_validate(data, context={"processes": processes})
+    except ValidationError as error:
+        names = allowed_names({"processes": processes})
+        faults += faults_of(error, places, names)
+    faults += cross_faults(data, places, files=files)
+    if faults:
+        raise ScenarioError(*dict.fromkeys(faults))
+    return config
+
+
+def _copy(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        return {key: _copy(value) for key, value in node.items()}
+    return [_copy(item) for item in node] if isinstance(node, (list, tuple)) else node
+
+
+def _anchor(image: dict[str, Any], where: str) -> None:
+    """An image named in a scenario file is looked up beside that file."""
+    name = image.get("file")
+    if isinstance(name, str) and not Path(name).is_absolute() and where not in SCENARIOS:
+        image["file"] = str(Path(where).parent / name)
+
+
+def _assign(data: dict[str, Any], key: str, value: Any) -> list[Fault]:
+    """Set one dotted key; the path is made where it is missing."""
+    *parents, last = key.split(".")
+    node = data
+    for name in parents:
+        if isinstance(node, list) and name.isdigit() and int(name) < len(node):
+            node = node[int(name)]
+        elif isinstance(node, dict):
+            node = node.setdefault(name, {})
+        if not isinstance(node, (dict, list)):
+            return [Fault(f"'{name}' is a value, not a table", "section.key", key, where=f"override {key}")]
+    if not isinstance(node, dict) or not last:
+        allowed = "section.key, or section.number.key for one of several, counted from 0"
+        return [Fault("there is nothing of that name to set", allowed, key, where=f"override {key}")]
+    node[last] = _copy(value)
+    return []
+
+
+def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in change.items():
+        both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = _merged(result[key], value) if both else value
+    return result
+
+
+def _with_catalogue(data: dict[str, Any], faults: list[Fault], where: str) -> dict[str, Any]:
+    """The scenario on top of the shipped cell types and fields."""
+    data = dict(data)
+    for section in ("cells", "fields"):
+        shipped = catalogue.values(catalogue.load(section))
+        given = data.get(section, {})
+        if not isinstance(given, dict):
+            continue
+        entries = dict(shipped)
+        for name, change in given.items():
+            like = change.get("like") if isinstance(change, dict) else None
+            base = shipped.get(name, {})
+            if name not in shipped and isinstance(like, str) and like in entries:
+                base = entries[like]
+            elif name not in shipped and isinstance(like, str):
+                place = f"{where}: {section}.{name}.like"
+                faults.append(Fault("unknown entry", ", ".join(entries), like, nearest(like, entries), place))
+                continue
+            elif name not in shipped and isinstance(change, dict) and "label" not in change:
+                hint = nearest(name, shipped) or 'a new one needs like = "<type>" or a label of its own'
+                faults.append(Fault(f"unknown entry {section}.{name}", ", ".join(shipped), name, hint, where))
+                continue
+            entries[name] = _merged(base, change) if isinstance(change, dict) else change
+        data[section] = entries
+    return data
+
+
+def _knock_out(data: dict[str, Any], name: Any, where: str) -> list[Fault]:
+    """Apply one arrow's switch to the merged scenario."""
+    arrows = catalogue.load("arrows")
+    if not isinstance(name, str) or name not in arrows:
+        return [Fault("unknown arrow", ", ".join(arrows), f"'{name}'", nearest(str(name), arrows), f"{where}: knockouts")]
+    faults = []
+    for key, value in arrows[name]["set"].items():
+        section, entry, rest = key.split(".", 2)
+        entries = data[section] if isinstance(data[section], dict) else {}
+        for item in entries if entry == "*" else [entry]:
+            existing = entries.get(item, {})
+            if not isinstance(existing, dict):
+                continue
+            table, _, leaf = rest.rpartition(".")
+            if entry == "*" and table and leaf not in (existing.get(table) or {}):
+                continue
+            faults += _assign(data, f"{section}.{item}.{rest}", value)
+    return faults

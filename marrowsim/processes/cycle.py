@@ -1,0 +1,94 @@
+"""Division, death, quiescence and differentiation."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar
+
+import numpy as np
+
+from marrowsim import tissues
+from marrowsim._engine import claims
+from marrowsim._engine import cycle as kernel
+from marrowsim.parameters import parameter
+from marrowsim.processes.base import Clock, ShippedProcess
+from marrowsim.state import State
+from marrowsim.units import Number, Pressure
+
+
+class Cycle(ShippedProcess):
+    """Division rate (ln 2 / T) p / (p + p_h) (1 + g a / (a + a_h)), none below p_n or while dormant; death
+    rate d (1 - s a / (a + a_h)), and necrosis below p_n; free HPCs leave as mature blood cells.
+
+    One draw a cell and step decides between the competing events. A daughter takes a random free voxel
+    among the 26 around; without one there is no division. She inherits the CXCR4 level.
+    """
+
+    name: ClassVar[str] = "cycle"
+    reads: ClassVar[tuple[str, ...]] = ("cells", "fields", "tissue")
+    writes: ClassVar[tuple[str, ...]] = ("cells", "occupant")
+
+    oxygen_half: Pressure = parameter("3 mmHg", "pO2 at half of the division rate", symbol="p_h", mark="E")
+    oxygen_necrotic: Pressure = parameter(
+        "1 mmHg", "pO2 below which cells stop dividing and necrose", symbol="p_nec", span="0.5-2.5 mmHg",
+        source="spheroid literature", mark="R",
+    )  # fmt: skip
+    half_signal: Number = parameter(0.2, "CXCR4 signal at half of the gains in growth and survival", symbol="a_h")
+
+    def update(self, state: State, clock: Clock) -> None:
+        """Decide for every cell, place the daughters, take out the dead."""
+        config, cells = state.config, state.cells
+        event = np.zeros(len(cells), dtype=np.uint8)
+        target = np.empty(len(cells), dtype=np.int32)
+        claim = np.empty(len(cells), dtype=np.uint32)
+        kernel.decide(
+            clock.seed, clock.step, clock.dt, cells.id, cells.type, cells.status, cells.site, cells.cxcr4,
+            cells.dormant_until, state.occupant, state.tissue, tissues.IS_ENTERABLE,
+            state.fields["oxygen"], self.oxygen_half, self.oxygen_necrotic,
+            state.fields["cxcl12"], config.receptor.half_occupancy, config.receptor.desensitisation, self.half_signal,
+            self._lives(state), event, target, claim, clock.threads,
+        )  # fmt: skip
+        won = claims.settle(target, claim, cells.id, state.occupant, True, clock.threads)
+        self._divide(state, np.flatnonzero(won), target)
+        self._remove(state, event)
+
+    @staticmethod
+    def _lives(state: State) -> np.ndarray:
+        column = state.config.column
+        return np.ascontiguousarray(
+            np.stack(
+                [
+                    math.log(2.0) / column("division_time"),
+                    column("division_factor_bound"),
+                    column("death_rate"),
+                    1.0 / column("necrosis_time"),
+                    1.0 / column("differentiation_time"),
+                    column("growth_gain"),
+                    column("survival_gain"),
+                ],
+                axis=1,
+            )
+        )
+
+    @staticmethod
+    def _divide(state: State, mothers: np.ndarray, target: np.ndarray) -> None:
+        """Daughters get ids in the order of their mothers', so that row order has no meaning."""
+        cells = state.cells
+        mothers = mothers[np.argsort(cells.id[mothers])]
+        for code in np.unique(cells.type[mothers]):
+            group = mothers[cells.type[mothers] == code]
+            state.tally("born", state.add_cells(int(code), target[group], cells.cxcr4[group]))
+
+    @staticmethod
+    def _remove(state: State, event: np.ndarray) -> None:
+        """Take out the cells that died or matured; the newborn at the end of the table stay."""
+        doomed = np.zeros(len(state.cells), dtype=bool)
+        for what, kind in (
+            ("died", kernel.Event.EVENT_DEATH),
+            ("necrosed", kernel.Event.EVENT_NECROSIS),
+            ("matured", kernel.Event.EVENT_DIFFERENTIATION),
+        ):
+            rows = np.flatnonzero(event == kind)
+            doomed[rows] = True
+            state.tally(what, rows)
+        state.remove_cells(doomed)

@@ -1,0 +1,114 @@
+"""The diffusible fields: oxygen, CXCL12, and whatever the scenario adds."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field, PrivateAttr
+
+from marrowsim import tissues
+from marrowsim._engine import exchange
+from marrowsim.config import Config, FieldType
+from marrowsim.fieldsolver import FieldSolver
+from marrowsim.processes.base import Clock, ShippedProcess
+from marrowsim.state import State
+
+CELL_VOLUME = 1000.0
+"""Volume that an explicit cell takes from the implicit background, um^3."""
+
+
+class Fields(ShippedProcess):
+    """Each field obeys div(D grad c) - k c - q c / (c + K) + s = 0, or its backward Euler step, with zero flux
+    where it does not diffuse. Sources and sinks are those of tissue, vessel wall and cells at the time;
+    secretion rises as 1 + (F - 1) h(p), h(p) = 1 / (1 + (p / p50)^n), with low oxygen.
+
+    Solved in the order of the catalogue, by multigrid from the last solution.
+    """
+
+    name: ClassVar[str] = "fields"
+    reads: ClassVar[tuple[str, ...]] = ("cells", "occupant", "tissue", "fields")
+    writes: ClassVar[tuple[str, ...]] = ("fields",)
+
+    cold_cycles: Annotated[int, Field(ge=1, le=1000)] = 12
+    """multigrid cycles for a solution without a good first guess"""
+
+    _solvers: dict[str, FieldSolver] = PrivateAttr(default_factory=dict)
+    _work: dict[str, np.ndarray] = PrivateAttr(default_factory=dict)
+
+    def prepare(self, state: State, clock: Clock) -> None:
+        """Solve all fields from their first guesses."""
+        for _ in range(2):  # secretion depends on oxygen, uptake on the field itself
+            self._solve_all(state, clock, cold=True)
+
+    def update(self, state: State, clock: Clock) -> None:
+        """Solve all fields for the present cells."""
+        self._solve_all(state, clock, cold=False)
+
+    def _solve_all(self, state: State, clock: Clock, *, cold: bool) -> None:
+        for name, field in state.config.fields.items():
+            values = state.fields[name]
+            if field.held_at is not None:
+                values[...] = np.where(permeability(field)[state.tissue] > 0, np.float32(field.held_at), np.float32(0))
+                continue
+            source, decay, uptake = self._exchange(state, clock, name, field)
+            report = self._solver(state, name, field).solve(
+                values, source, decay, uptake=uptake if uptake.any() else None, half_saturation=field.half_saturation,
+                time_step=clock.dt if field.time_scheme == "implicit" and not cold else None,
+                cycles=self.cold_cycles if cold or field.flattened else field.cycles, threads=clock.threads,
+            )  # fmt: skip
+            state.diagnostics[f"{name} update norm"] = report.update_norm
+            state.diagnostics[f"{name} mass balance"] = report.mass_balance
+            if field.flattened:
+                permeable = permeability(field)[state.tissue] > 0
+                values[permeable] = np.float32(values[permeable].mean(dtype=np.float64))
+
+    def _solver(self, state: State, name: str, field: FieldType) -> FieldSolver:
+        if name not in self._solvers:
+            relative = permeability(field)[state.tissue]
+            self._solvers[name] = FieldSolver(relative, state.config.geometry.voxel, field.diffusivity)
+        return self._solvers[name]
+
+    def _exchange(self, state: State, clock: Clock, name: str, field: FieldType) -> tuple[np.ndarray, ...]:
+        """Source, decay and uptake arrays; they are overwritten by the next field."""
+        config, oxygen = state.config, state.fields["oxygen"]
+        for key in ("source", "decay", "uptake"):
+            if key not in self._work:
+                self._work[key] = np.empty(state.tissue.shape, dtype=np.float32)
+        out = (self._work["source"], self._work["decay"], self._work["uptake"])
+        edge = config.geometry.voxel
+        exchange.assemble(
+            state.tissue, state.walls, tissues.IS_ENTERABLE, state.occupant, state.cells.type, state.cells.cxcr4,
+            by_tissue(config, name, field), by_cell(config, name),
+            float(config.per_voxel(name, field.wall_secretion * edge**2 / 100.0)), field.wall_decay * 10.0 / edge,
+            max(0.0, 1.0 - CELL_VOLUME / config.voxel_volume), field.receptor_uptake * CELL_VOLUME / config.voxel_volume,
+            state.fields[name], config.receptor.half_occupancy,
+            oxygen, config.hypoxia.half_pressure, config.hypoxia.exponent, *out, clock.threads,
+        )  # fmt: skip
+        return out
+
+
+def permeability(field: FieldType) -> np.ndarray:
+    """Relative diffusivity by tissue code: float32, shape (256,)."""
+    return tissues.lookup({tissues.CODES[name]: value for name, value in field.relative_diffusivity.items()})
+
+
+def by_tissue(config: Config, name: str, field: FieldType) -> np.ndarray:
+    """Source, decay and uptake of a voxel of each tissue: float64, shape (256, 3), in field unit / min."""
+    table = np.zeros((256, 3))
+    background = field.background_uptake * config.voxel_volume / CELL_VOLUME
+    table[tissues.MARROW, 1] = field.decay
+    table[tissues.MARROW, 2] = config.per_voxel(name, background)
+    for tissue, value in field.blood.items():
+        table[tissues.CODES[tissue]] = (field.blood_exchange * value, field.blood_exchange, 0.0)
+    return table
+
+
+def by_cell(config: Config, name: str) -> np.ndarray:
+    """Secretion, induction and uptake of a cell of each type: float64, shape (types, 3)."""
+    columns: list[Any] = [
+        config.per_voxel(name, config.exchange("secretion", name)),
+        config.exchange("induction", name, 1.0),
+        config.per_voxel(name, config.exchange("uptake", name)),
+    ]
+    return np.ascontiguousarray(np.stack(columns, axis=1))

@@ -1,0 +1,225 @@
+"""Everything that changes during a run, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from enum import IntEnum
+from functools import cached_property
+
+import numpy as np
+
+from marrowsim import tissues
+from marrowsim._engine import census
+from marrowsim.config import Config
+from marrowsim.geometry.build import Geometry
+
+
+class Status(IntEnum):
+    """Where a cell is in its life; the codes of `Cells.status`."""
+
+    FREE = 0
+    BOUND = 1
+    ARRESTED = 2
+    CIRCULATING = 3
+
+
+class Cells:
+    """The table of all cells, on the lattice and in the blood: one array a column, row order without meaning.
+
+    Columns (all of length `count`): `id` int64, persistent and never used twice; `type` uint8, code of the
+    cell type; `status` uint8, see `Status`; `heading` int8, direction of the last hop (0-5, or -1);
+    `site` int32, voxel index in [z, y, x] order, -1 in the blood; `cxcr4` float32, level;
+    `dormant_until` int32, step before which the cell does not divide; `born` int32, step.
+    """
+
+    COLUMNS = {  # noqa: RUF012  (a constant)
+        "id": np.int64,
+        "type": np.uint8,
+        "status": np.uint8,
+        "heading": np.int8,
+        "site": np.int32,
+        "cxcr4": np.float32,
+        "dormant_until": np.int32,
+        "born": np.int32,
+    }
+
+    def __init__(self, capacity: int = 1024):
+        self.count = 0
+        self._store = {name: np.zeros(capacity, dtype=dtype) for name, dtype in self.COLUMNS.items()}
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getattr__(self, name: str) -> np.ndarray:
+        if name in Cells.COLUMNS:
+            return self._store[name][: self.count]
+        raise AttributeError(name)
+
+    def append(self, **columns: np.ndarray) -> np.ndarray:
+        """Add rows; every column is given, as an array or a scalar. Returns the row numbers of the new cells."""
+        added = len(columns["id"])
+        capacity = len(self._store["id"])
+        if self.count + added > capacity:
+            grown = max(self.count + added, capacity + capacity // 2)
+            for name, old in self._store.items():
+                self._store[name] = np.zeros(grown, dtype=old.dtype)
+                self._store[name][: self.count] = old[: self.count]
+        rows = slice(self.count, self.count + added)
+        for name in self.COLUMNS:
+            self._store[name][rows] = columns[name]
+        self.count += added
+        return np.arange(rows.start, rows.stop, dtype=np.int32)
+
+    def keep(self, mask: np.ndarray) -> None:
+        """Drop the rows where `mask` (bool, one a row) is false; the order of the others stays."""
+        kept = int(np.count_nonzero(mask))
+        for store in self._store.values():
+            store[:kept] = store[: self.count][mask]
+        self.count = kept
+
+    def arrays(self) -> Iterator[tuple[str, np.ndarray]]:
+        """All columns, by name."""
+        return ((name, getattr(self, name)) for name in self.COLUMNS)
+
+
+class State:
+    """The lattice, its cells, fields and counters at one step.
+
+    Parameters
+    ----------
+    config, geometry : constants of the run.
+
+    Attributes
+    ----------
+    step : int
+        Steps done; the time is `step * config.time.step` minutes.
+    tissue : uint8, shape (nz, ny, nx)
+        Codes of `marrowsim.tissues`.
+    occupant : int32, shape (nz, ny, nx)
+        Row of the cell in the voxel, -1 where there is none. One cell a voxel.
+    cells : Cells
+    fields : dict of float32, shape (nz, ny, nx)
+        Concentrations by field name, in the field's unit; 0 where it does not diffuse.
+    slots : int64, shape (n,)
+        Voxels of the niche slots, sorted. A slot is held by the cell of status BOUND in it.
+    next_id : int
+        The first cell id that was never used.
+    tallies : dict of int
+        Events since the start, as "what:cell type".
+    diagnostics : dict of float
+        Of the last field solutions; derived, and not part of the hash.
+    """
+
+    def __init__(self, config: Config, geometry: Geometry):
+        self.config = config
+        self.geometry = geometry
+        self.step = 0
+        self.tissue = geometry.tissue.copy()
+        self.occupant = np.full(self.tissue.shape, -1, dtype=np.int32)
+        self.cells = Cells()
+        self.slots = geometry.slots.copy()
+        self.fields = {
+            name: np.full(self.tissue.shape, field.initial, dtype=np.float32) for name, field in config.fields.items()
+        }
+        self.next_id = 0
+        self.tallies: dict[str, int] = {}
+        self.diagnostics: dict[str, float] = {}
+
+    @cached_property
+    def walls(self) -> np.ndarray:
+        """Number of faces that a marrow voxel has on vessel lumen, and a lumen voxel on marrow: uint8, as `tissue`.
+
+        Derived from `tissue`; `tissue_changed` forgets it.
+        """
+        return census.wall_faces(self.tissue, tissues.IS_LUMEN, tissues.IS_ENTERABLE)
+
+    @cached_property
+    def luminal_sites(self) -> np.ndarray:
+        """Lumen voxels at the vessel wall, sorted: int64."""
+        lumen = tissues.IS_LUMEN[self.tissue].astype(bool)
+        return np.flatnonzero(lumen & (self.walls > 0))
+
+    def tissue_changed(self) -> None:
+        """Say that `tissue` was changed, so that what is derived from it is made anew."""
+        for name in ("walls", "luminal_sites"):
+            self.__dict__.pop(name, None)
+
+    @property
+    def minutes(self) -> float:
+        """Simulated time."""
+        return self.step * self.config.time.step
+
+    def tally(self, what: str, rows: np.ndarray) -> None:
+        """Count an event that happened to the cells in these rows, by cell type."""
+        for code, count in enumerate(np.bincount(self.cells.type[rows])):
+            if count:
+                key = f"{what}:{self.config.cell_names[code]}"
+                self.tallies[key] = self.tallies.get(key, 0) + int(count)
+
+    def add_cells(
+        self, code: int, sites: np.ndarray, cxcr4: np.ndarray, status: Status = Status.FREE
+    ) -> np.ndarray:
+        """Put new cells of one type on free voxels, or into the blood (sites of -1). Returns their rows."""
+        count = len(sites)
+        ids = np.arange(self.next_id, self.next_id + count, dtype=np.int64)
+        self.next_id += count
+        rows = self.cells.append(
+            id=ids,
+            type=np.full(count, code, dtype=np.uint8),
+            status=np.full(count, status, dtype=np.uint8),
+            heading=np.full(count, -1, dtype=np.int8),
+            site=np.asarray(sites, dtype=np.int32),
+            cxcr4=np.asarray(cxcr4, dtype=np.float32),
+            dormant_until=np.zeros(count, dtype=np.int32),
+            born=np.full(count, self.step, dtype=np.int32),
+        )
+        if status != Status.CIRCULATING:
+            self.occupant.reshape(-1)[sites] = rows
+        return rows
+
+    def remove_cells(self, doomed: np.ndarray) -> None:
+        """Take cells out of the table and off the lattice. `doomed` is a bool mask over rows."""
+        if not doomed.any():
+            return
+        flat = self.occupant.reshape(-1)
+        gone = self.cells.site[doomed]
+        flat[gone[gone >= 0]] = -1
+        self.cells.keep(~doomed)
+        sites = self.cells.site
+        on_lattice = np.flatnonzero(sites >= 0)
+        flat[sites[on_lattice]] = on_lattice
+
+    def parts(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Every array of the state by name, cells in the order of their ids: what a checkpoint holds."""
+        order = np.argsort(self.cells.id, kind="stable")
+        yield "tissue", self.tissue
+        yield "slots", self.slots
+        for name, column in self.cells.arrays():
+            yield f"cells/{name}", column[order]
+        for name, field in sorted(self.fields.items()):
+            yield f"fields/{name}", field
+
+    def hash(self) -> str:
+        """SHA-256 over everything mutable, independent of the order in which cells are kept."""
+        digest = hashlib.sha256(f"{self.step} {self.next_id} {sorted(self.tallies.items())}".encode())
+        for name, array in self.parts():
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array))
+        return digest.hexdigest()
+
+    @classmethod
+    def restored(cls, config: Config, geometry: Geometry, scalars: dict, arrays: dict[str, np.ndarray]) -> State:
+        """The state of a checkpoint, from `scalars` (step, next_id, tallies) and the arrays of `parts`."""
+        state = cls(config, geometry)
+        state.step, state.next_id = int(scalars["step"]), int(scalars["next_id"])
+        state.tallies = {str(key): int(value) for key, value in scalars["tallies"].items()}
+        state.tissue[...] = arrays["tissue"]
+        state.slots = arrays["slots"]
+        for name, field in state.fields.items():
+            field[...] = arrays[f"fields/{name}"]
+        state.cells = Cells(max(1024, len(arrays["cells/id"])))
+        state.cells.append(**{name: arrays[f"cells/{name}"] for name in Cells.COLUMNS})
+        on_lattice = np.flatnonzero(state.cells.site >= 0)
+        state.occupant.reshape(-1)[state.cells.site[on_lattice]] = on_lattice
+        return state

@@ -1,0 +1,42 @@
+"""Tissue codes of the lattice (uint8, one a voxel)."""
+
+from types import MappingProxyType
+
+import numpy as np
+
+OUTSIDE = 0
+MARROW = 1
+BONE = 2
+SINUSOID = 3
+ARTERIOLE = 4
+
+NAMES = MappingProxyType(
+    {
+        OUTSIDE: "outside",
+        MARROW: "marrow",
+        BONE: "bone",
+        SINUSOID: "sinusoid",
+        ARTERIOLE: "arteriole",
+    }
+)
+"""Name of each tissue code; OUTSIDE is not part of the specimen, the vessels are their lumen."""
+
+CODES = MappingProxyType({name: code for code, name in NAMES.items()})
+"""Code of each tissue name."""
+
+LUMEN = (SINUSOID, ARTERIOLE)
+"""Tissues that are the inside of a vessel."""
+
+
+def lookup(values: dict[int, float], dtype: type = np.float32) -> np.ndarray:
+    """A table of 256 entries over tissue codes, for kernels; codes not named get 0."""
+    table = np.zeros(256, dtype=dtype)
+    for code, value in values.items():
+        table[code] = value
+    return table
+
+
+IS_LUMEN = lookup({code: 1 for code in LUMEN}, np.uint8)
+"""1 for the codes of vessel lumen: uint8, shape (256,)."""
+IS_ENTERABLE = lookup({MARROW: 1}, np.uint8)
+"""1 for the codes that cells may enter: uint8, shape (256,)."""

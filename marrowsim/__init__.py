@@ -1,5 +1,13 @@
-"""marrowsim: a 3D hybrid cellular automaton of the bone marrow niche."""
+"""marrowsim: a 3D hybrid cellular automaton of the bone marrow niche.
 
+>>> import marrowsim as ms
+>>> sim = ms.Simulation.from_scenario("homing", seed=1)
+>>> sim.run(days=1)
+>>> sim.readouts          # pandas
+>>> sim.state.fields["cxcl12"]  # numpy, [z, y, x], nM
+"""
+
+import importlib
 import os
 
 # Threads of the engine sleep at barriers instead of spinning: beside a busy neighbour, spinning
@@ -7,3 +15,28 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 __version__ = "0.1.0"
+
+# Loaded on first use, so that `marrowsim --help` does not wait for the scientific libraries.
+_PUBLIC = {
+    "Simulation": "marrowsim.simulation",
+    "Clock": "marrowsim.processes",
+    "Status": "marrowsim.state",
+    "load_config": "marrowsim.config",
+    "open_run": "marrowsim.storage",
+    "steady_field": "marrowsim.fieldsolver",
+    "FieldSolver": "marrowsim.fieldsolver",
+    "morphometry": "marrowsim.morphometry",
+    "MarrowsimError": "marrowsim.errors",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str):
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'marrowsim' has no attribute '{name}'")
+
+
+def __dir__():
+    return sorted(__all__)

@@ -111,6 +111,14 @@ class Vessels(ParameterSet):
         source="Kunisaki 2013 Nature; Spencer 2014 Nature",
         mark="R/E",
     )
+    arteriole_diameter: PositiveLength = parameter("15 um", "arteriole diameter", span="10-30 um", mark="E")
+    endosteal_distance: PositiveLength = parameter(
+        "35 um",
+        "farthest distance of an arteriole from bone",
+        span="20-50 um",
+        source="arterioles run along the endosteum: Kunisaki 2013 Nature",
+        mark="V/E",
+    )
 
 
 class Stroma(ParameterSet):
@@ -125,6 +133,12 @@ class Stroma(ParameterSet):
     )
     slots: Density = parameter(
         "3000 /mm^3", "niche slots", symbol="n_slot", span="2e3-1e4 /mm^3", source="for an occupancy of 0.65", mark="E"
+    )
+    vessel_plateau: PositiveLength = parameter(
+        "10 um", "distance from a vessel up to which stroma and slots are densest", source="Acar 2015 Nature 526:126", mark="V/E"
+    )
+    vessel_decay: PositiveLength = parameter(
+        "10 um", "distance over which their density falls to 1/e beyond", source="Acar 2015; Ding & Morrison 2013", mark="V/E"
     )
     slot_reach: PositiveLength = parameter("20 um", "farthest distance of a slot from a sinusoid", span="10-20 um", mark="E")
     occupancy: Fraction = parameter(

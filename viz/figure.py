@@ -1,0 +1,281 @@
+"""The picture of a frame: a slab of the lattice in 3D, a close-up, a legend, and the readouts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from marrowsim.errors import Fault, RenderError
+from marrowsim.viz import curves, opengl, panels
+from marrowsim.viz.cameras import axes_of, facing
+from marrowsim.viz.labels import draw_labels
+from marrowsim.viz.layers import Box, census, choose, close_up, field_of, middle, slab, whole
+from marrowsim.viz.sections import shade
+
+log = logging.getLogger("marrowsim.viz")
+
+# The size in pixels at which the type has its own size; other sizes scale it.
+STANDARD = (1600, 1000)
+FORMATS = (".png", ".pdf", ".svg")
+
+# So that the same frame gives the same file.
+UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
+NO_OPENGL = f"no OpenGL here, so sections are drawn in place of the 3D view; remedy: {opengl.REMEDY}"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that was written: where, whether by OpenGL, and what a viewer has to know about it."""
+
+    path: Path
+    opengl: bool
+    notes: tuple[str, ...]
+
+
+def time_stamp(minutes: float) -> str:
+    """Time in days and hours, and minutes where they are not whole hours."""
+    days, rest = divmod(round(minutes), 24 * 60)
+    hours, left = divmod(rest, 60)
+    return f"{days} d {hours} h" + (f" {left} min" if left else "")
+
+
+def caption(frame, layers: Sequence[str]) -> str:
+    """What happens in the frame, in one sentence of counts."""
+    count = {pair: number for pair, number in census(frame.cells).items() if pair[0] in layers}
+    parts = []
+    tumour = {status: count.get(("tumour", status), 0) for status in ("arrested", "free", "bound")}
+    total = sum(tumour.values())
+    if total and (tumour["bound"] or tumour["arrested"]):
+        parts.append(
+            f"Of {total:,} tumour cells in the tissue {tumour['arrested']:,} are arrested in vessels, "
+            f"{tumour['free']:,} move through the marrow and {tumour['bound']:,} sit in niches"
+        )
+    elif total:
+        parts.append(f"{total:,} tumour cells")
+    if "niches" in layers and len(frame.slots):
+        held = count.get(("hpc", "bound"), 0)
+        parts.append(f"HPCs hold {held:,} of {len(frame.slots):,} niche places")
+    return "; ".join(parts) + "." if parts else ""
+
+
+def _axes(figure: Figure, left: float, top: float, width: float, height: float):
+    """Axes at a place given in units of the standard size, from the upper left corner."""
+    return figure.add_axes(
+        (left / STANDARD[0], 1 - (top + height) / STANDARD[1], width / STANDARD[0], height / STANDARD[1])
+    )
+
+
+def _pixels(figure: Figure, axes) -> tuple[int, int]:
+    place = axes.get_position()
+    width, height = figure.get_size_inches() * figure.dpi
+    return max(16, round(place.width * width)), max(16, round(place.height * height))
+
+
+def _range(frame, box: Box, axis: int) -> str:
+    low, high = box.low[axis] * frame.spacing, box.high[axis] * frame.spacing
+    return f"{'zyx'[axis]} = {low:g} to {high:g} µm of {frame.tissue.shape[axis] * frame.spacing:g} µm"
+
+
+def _draw_rendered(figure, frame, layers, boxes, shading, camera, spots) -> list[str]:
+    from marrowsim.viz import scene  # noqa: PLC0415
+
+    box, near = boxes
+    main = _axes(figure, *spots[0])
+    view = scene.render(frame, layers, box, _pixels(figure, main), camera=camera, shading=shading, foot=0.08)
+    panels.draw_view(main, view, "view")
+    panels.draw_orientation(main, view.right, view.up)
+    notes = list(view.notes)
+    if shading is not None:
+        panels.draw_colour_bar(figure, main, shading)
+    if near is not None:
+        panels.draw_outline(main, view, near, frame.spacing)
+        axes = _axes(figure, *spots[1])
+        detail = scene.render(
+            frame, layers, near, _pixels(figure, axes), camera=camera, shading=shading, foot=0.07
+        )
+        panels.draw_view(axes, detail, "close-up")
+        draw_labels(axes, detail, frame, layers, near)
+        axes.set_title("Close-up of the outlined part", fontsize=9, loc="left", fontweight="bold")
+        notes += [note for note in detail.notes if note not in notes]
+    else:
+        draw_labels(main, view, frame, layers, box)
+    return notes
+
+
+def _draw_sections(figure, frame, layers, boxes, shading, axis, spots) -> None:
+    box, near = boxes
+    bold = {"fontsize": 9, "loc": "left", "fontweight": "bold"}
+    left, top, width, _ = spots[0]
+    everything = whole(frame)
+    main = _axes(figure, left + 20, top + 22, width - 190, 595)
+    panels.draw_section(main, frame, layers, box, axis, shading, "section")
+    where = "the slab" if box != everything else "the lattice"
+    main.set_title(f"Section through the middle of {where}, with the cells of all of it", **bold)
+    others = [other for other in range(3) if other != axis]
+    for index, other in enumerate(others):
+        axes = _axes(figure, left + 20 + 265 * index, top + 665, 240, 190)
+        name = f"Section across {'zyx'[other]}"
+        panels.draw_section(axes, frame, layers, middle(everything, other), other, shading, name)
+        axes.set_title(name, **bold)
+    axes = _axes(figure, left + 550, top + 665, 240, 190)
+    panels.draw_projection(axes, frame, layers, axis, "projection")
+    axes.set_title("All of it: bone and tumour", **bold)
+    if shading is not None:
+        foot = _axes(figure, left + width - 165, top, 165, 600)
+        foot.set_axis_off()
+        panels.draw_colour_bar(figure, foot, shading, (0.1, 0.9, 0.85, 0.02), ", in the section")
+    left, top, width, height = spots[1]
+    if near is not None:
+        axes = _axes(figure, left + 20, top, width - 20, height - 20)
+        panels.draw_section(axes, frame, layers, near, axis, shading, "close-up")
+        axes.set_title("Close-up of the outlined part", **bold)
+        rows, columns = (2 - other for other in others)
+        low, high = near.bounds(frame.spacing)
+        main.plot(
+            [low[columns], high[columns], high[columns], low[columns], low[columns]],
+            [low[rows], low[rows], high[rows], high[rows], low[rows]],
+            color=panels.INK,
+            lw=1.2,
+        )
+
+
+def compose(
+    frame,
+    readouts: pd.DataFrame | None = None,
+    *,
+    title: str | None = None,
+    size: tuple[int, int] = STANDARD,
+    layers: Sequence[str] | None = None,
+    camera="oblique",
+) -> tuple[Figure, list[str], bool]:
+    """The picture as a matplotlib figure, its notes, and whether OpenGL drew it (see `picture`)."""
+    drawn, notes = choose(frame, layers)
+    shading = shade(frame, field_of(frame, drawn))
+    axis = facing(axes_of(camera)[2])[0]
+    box = slab(frame, axis)
+    near = close_up(frame, box, axis)
+    plots = curves.choose_panels(readouts)
+    dpi = 100 * min(size[0] / STANDARD[0], size[1] / STANDARD[1])
+    figure = Figure(figsize=(size[0] / dpi, size[1] / dpi), dpi=dpi, facecolor="white")
+    FigureCanvasAgg(figure)
+    partial = box != whole(frame)
+    rendered = opengl.rendering_available()
+
+    figure.text(0.0125, 0.967, title or "Bone marrow", fontsize=17, fontweight="bold", va="center")
+    figure.text(
+        0.9875, 0.967, time_stamp(frame.time), fontsize=17, fontweight="bold", va="center", ha="right"
+    )
+    figure.text(0.0125, 0.935, caption(frame, drawn), fontsize=10.5, va="center", color=panels.INK)
+    extent = " x ".join(f"{edge * frame.spacing / 1000:g}" for edge in frame.tissue.shape[::-1])
+    part = f"slab {_range(frame, box, axis)}" if partial else "the whole lattice"
+    figure.text(
+        0.0125,
+        0.911,
+        f"{extent} mm (x, y, z), voxels of {frame.spacing:g} µm; drawn: {part}",
+        fontsize=8.5,
+        va="center",
+        color="#666666",
+    )
+
+    spots = ((10, 105, 790, 860), (815, 120, 430, 400))
+    if rendered:
+        notes += _draw_rendered(figure, frame, drawn, (box, near), shading, camera, spots)
+    else:
+        _draw_sections(figure, frame, drawn, (box, near), shading, axis, spots)
+        notes.append(NO_OPENGL)
+    beside = (1265, 100, 320, 430) if near is not None else (1000, 100, 400, 430)
+    panels.draw_legend(_axes(figure, *beside), panels.legend_entries(frame, drawn, box), partial)
+    for index, panel in enumerate(plots):
+        row, column = divmod(index, 2)
+        axes = _axes(figure, 860 + 385 * column, 575 + 205 * row, 265, 140)
+        axes.set_label("readouts")
+        curves.draw(axes, readouts, panel)
+    figure.text(0.0125, 0.012, "; ".join(notes), fontsize=8, va="center", color="#666666", gid="notes")
+    return figure, notes, rendered
+
+
+def picture(
+    frame,
+    readouts: pd.DataFrame | None,
+    path,
+    *,
+    title: str | None = None,
+    size: tuple[int, int] = STANDARD,
+    layers: Sequence[str] | None = None,
+    camera="oblique",
+) -> Picture:
+    """Write the picture of a frame.
+
+    A slab of the lattice is drawn in three dimensions with a field on its far wall, a close-up of the
+    part of it where most can be seen, a legend with counts, and the readouts over time. Without OpenGL
+    sections through the same parts take the place of the 3D views.
+
+    Parameters
+    ----------
+    frame : the state of a run at one time, as `marrowsim.storage` reads it: step, time (min), spacing (um),
+        tissue, fields, cells, slots.
+    readouts : table of a run over time, columns "name (unit)"; None for a picture without curves.
+    path : where to write it: .png, .pdf or .svg.
+    title : the heading.
+    size : width and height in pixels.
+    layers : names of layers to draw (`marrowsim.viz.layers.LAYERS`), None for the usual ones.
+    camera : a name of `marrowsim.viz.cameras.CAMERAS` or (azimuth, elevation) in degrees.
+
+    Raises
+    ------
+    RenderError : an unknown layer or camera, an impossible size or format, a path that cannot be written.
+    """
+    path = Path(path)
+    faults = []
+    if path.suffix.lower() not in FORMATS:
+        faults.append(
+            Fault(
+                "a picture of this kind cannot be written",
+                allowed=", ".join(FORMATS),
+                given=path.name,
+                remedy="name the file picture.png",
+            )
+        )
+    if not (len(size) == 2 and all(320 <= edge <= 8000 for edge in size) and 1.2 <= size[0] / size[1] <= 2.4):
+        faults.append(
+            Fault(
+                "the size of the picture is out of bounds",
+                allowed="320 to 8000 pixels, 1.2 to 2.4 times as wide as high",
+                given=" x ".join(map(str, size)),
+                remedy="leave the size out for 1600 x 1000",
+            )
+        )
+    if faults:
+        raise RenderError(*faults)
+    figure, notes, rendered = compose(frame, readouts, title=title, size=size, layers=layers, camera=camera)
+    for note in notes:
+        log.log(logging.WARNING if note == NO_OPENGL else logging.INFO, "%s: %s", path.name, note)
+    picture_bytes = BytesIO()
+    kind = path.suffix.lower().lstrip(".")
+    with mpl.rc_context({"svg.hashsalt": "marrowsim"}):
+        figure.savefig(picture_bytes, dpi=figure.dpi, format=kind, metadata=UNDATED.get(kind))
+    partial = path.with_name(f".{path.name}.tmp")
+    try:
+        partial.write_bytes(picture_bytes.getvalue())
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise RenderError(
+            Fault(
+                f"the picture cannot be written: {error.strerror or error}",
+                given=str(path),
+                remedy="choose a folder that exists and can be written to",
+            )
+        ) from error
+    return Picture(path, rendered, tuple(notes))

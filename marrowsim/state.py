@@ -107,6 +107,8 @@ class State:
         The first cell id that was never used.
     tallies : dict of int
         Events since the start, as "what:cell type".
+    tissue_version : int
+        Times that `tissue` was said to have changed; for those who derive something from it.
     diagnostics : dict of float
         Of the last field solutions; derived, and not part of the hash.
     """
@@ -116,6 +118,7 @@ class State:
         self.geometry = geometry
         self.step = 0
         self.tissue = geometry.tissue.copy()
+        self.tissue_version = 0
         self.occupant = np.full(self.tissue.shape, -1, dtype=np.int32)
         self.cells = Cells()
         self.slots = geometry.slots.copy()
@@ -142,6 +145,7 @@ class State:
 
     def tissue_changed(self) -> None:
         """Say that `tissue` was changed, so that what is derived from it is made anew."""
+        self.tissue_version += 1
         for name in ("walls", "luminal_sites"):
             self.__dict__.pop(name, None)
 

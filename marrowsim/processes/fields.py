@@ -34,6 +34,7 @@ class Fields(ShippedProcess):
     """multigrid cycles for a solution without a good first guess"""
 
     _solvers: dict[str, FieldSolver] = PrivateAttr(default_factory=dict)
+    _seen: dict[str, int] = PrivateAttr(default_factory=dict)
     _work: dict[str, np.ndarray] = PrivateAttr(default_factory=dict)
 
     def prepare(self, state: State, clock: Clock) -> None:
@@ -64,9 +65,13 @@ class Fields(ShippedProcess):
                 values[permeable] = np.float32(values[permeable].mean(dtype=np.float64))
 
     def _solver(self, state: State, name: str, field: FieldType) -> FieldSolver:
-        if name not in self._solvers:
+        if self._seen.get(name) != state.tissue_version:
             relative = permeability(field)[state.tissue]
-            self._solvers[name] = FieldSolver(relative, state.config.geometry.voxel, field.diffusivity)
+            if name in self._solvers:
+                self._solvers[name].update_mask(relative)
+            else:
+                self._solvers[name] = FieldSolver(relative, state.config.geometry.voxel, field.diffusivity)
+            self._seen[name] = state.tissue_version
         return self._solvers[name]
 
     def _exchange(self, state: State, clock: Clock, name: str, field: FieldType) -> tuple[np.ndarray, ...]:

@@ -22,7 +22,7 @@ class Motility(ShippedProcess):
     A free cell tries to hop at rate m (1 + g a / (a + a_50)), m = 6 D / h^2, with CXCR4 signal a = R theta s,
     s = 1 / (1 + beta theta); direction j has the weight exp(kappa R s dtheta_j + c cos), where dtheta_j is the
     difference of occupancy per hop and c gives the persistence time. A hop onto a voxel that is taken, or no
-    marrow, does not take place. Implicit haematopoietic cells block a constant share of hops. Single walkers
+    marrow, does not take place; implicit haematopoietic cells may block a constant share as well. Single walkers
     settle as exp(2 kappa s theta) (Stokes & Lauffenburger 1991; Othmer & Stevens 1997).
     """
 
@@ -31,8 +31,8 @@ class Motility(ShippedProcess):
     writes: ClassVar[tuple[str, ...]] = ("cells", "occupant")
 
     free_fraction: Fraction = parameter(
-        0.5, "share of marrow voxels that explicit cells can enter", symbol="phi_free", span="0.3-1",
-        source="about one nucleated cell a voxel: Colvin 2004 Leukemia; background gives way", mark="E",
+        1.0, "share of hops that the implicit haematopoietic cells let pass", symbol="phi_free", span="0.3-1",
+        source="hop rates come from measured net speeds, which have the crowd in them already", mark="E",
     )  # fmt: skip
     gradient_floor: Annotated[float, In("1/um")] = parameter(
         "2.5e-5 /um", "smallest occupancy gradient that is sensed", symbol="g_min",

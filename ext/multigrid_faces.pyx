@@ -1,0 +1,149 @@
+"""Open voxels and face conductances on all levels of a multigrid hierarchy."""
+
+import numpy as np
+
+from cython.parallel cimport prange
+from libc.math cimport sqrtf
+
+from .multigrid cimport Level, at, put, split_row
+
+
+cdef void open_plane(Level level, const float[:, :, ::1] relative, Py_ssize_t z, float* line,
+                     unsigned char* changed) noexcept nogil:
+    """Roots of the relative diffusivities of one plane; marks the rows that were not so before."""
+    cdef Py_ssize_t y, x
+    cdef int even
+    for y in range(level.ny):
+        even = (z + y) & 1
+        for x in range(level.nx):
+            line[x] = sqrtf(relative[z, y, x])
+            if line[x] != at(level.w, z, y, x):
+                changed[y] = True
+        if changed[y]:
+            split_row(&level.w[even, z + 1, y + 1, 1], &level.w[1 - even, z + 1, y + 1, 1], line, level.nx)
+
+
+cdef inline float face_x(Level level, Py_ssize_t z, Py_ssize_t y, Py_ssize_t x) noexcept nogil:
+    """Conductance between a voxel and the next one along x."""
+    return at(level.w, z, y, x) * at(level.w, z, y, x + 1) if level.finest else at(level.gx, z, y, x)
+
+
+cdef inline float face_y(Level level, Py_ssize_t z, Py_ssize_t y, Py_ssize_t x) noexcept nogil:
+    return at(level.w, z, y, x) * at(level.w, z, y + 1, x) if level.finest else at(level.gy, z, y, x)
+
+
+cdef inline float face_z(Level level, Py_ssize_t z, Py_ssize_t y, Py_ssize_t x) noexcept nogil:
+    return at(level.w, z, y, x) * at(level.w, z + 1, y, x) if level.finest else at(level.gz, z, y, x)
+
+
+cdef inline float joined(float inner_first, float face, float inner_last) noexcept nogil:
+    """Conductance from the middle of one coarse voxel to that of the next, through one fine face.
+
+    Half an inner face lies on either side of it; where there is none, it is taken to be like the face.
+    """
+    cdef float resistance
+    if face <= 0:
+        return 0
+    resistance = 1 / face + 0.5 / (inner_first if inner_first > 0 else face)
+    return 1 / (resistance + 0.5 / (inner_last if inner_last > 0 else face))
+
+
+cdef void coarsen_row(Level fine, Level coarse, Py_ssize_t Z, Py_ssize_t Y) noexcept nogil:
+    """Openness and face conductances of one coarse row."""
+    cdef Py_ssize_t X, x, a, b
+    cdef Py_ssize_t z = 2 * Z
+    cdef Py_ssize_t y = 2 * Y
+    cdef float gx, gy, gz
+    cdef bint is_open
+    for X in range(coarse.nx):
+        x = 2 * X
+        gx = gy = gz = 0.0
+        is_open = False
+        for a in range(2):
+            for b in range(2):
+                if x + 2 < fine.nx:
+                    gx = gx + joined(face_x(fine, z + a, y + b, x), face_x(fine, z + a, y + b, x + 1),
+                                     face_x(fine, z + a, y + b, x + 2))
+                if y + 2 < fine.ny:
+                    gy = gy + joined(face_y(fine, z + a, y, x + b), face_y(fine, z + a, y + 1, x + b),
+                                     face_y(fine, z + a, y + 2, x + b))
+                if z + 2 < fine.nz:
+                    gz = gz + joined(face_z(fine, z, y + a, x + b), face_z(fine, z + 1, y + a, x + b),
+                                     face_z(fine, z + 2, y + a, x + b))
+                if at(fine.w, z, y + a, x + b) > 0 or at(fine.w, z + 1, y + a, x + b) > 0:
+                    is_open = True
+        put(coarse.w, Z, Y, X, 1.0 if is_open else 0.0)
+        put(coarse.gx, Z, Y, X, gx)
+        put(coarse.gy, Z, Y, X, gy)
+        put(coarse.gz, Z, Y, X, gz)
+
+
+cdef void sum_row(Level level, Py_ssize_t z, Py_ssize_t y) noexcept nogil:
+    """Sum of the six face conductances of every voxel of a coarse row."""
+    cdef Py_ssize_t x
+    for x in range(level.nx):
+        put(level.n, z, y, x, ((at(level.gx, z, y, x - 1) + at(level.gx, z, y, x))
+                               + (at(level.gy, z, y - 1, x) + at(level.gy, z, y, x)))
+            + (at(level.gz, z - 1, y, x) + at(level.gz, z, y, x)))
+
+
+def coarsen(Level fine, Level coarse, changed, int threads=1):
+    """Openness and face conductances of a level from those of the finer one.
+
+    Parameters
+    ----------
+    changed : bool [z, y], rows of the fine level that are new.
+
+    Returns
+    -------
+    bool [z, y] : rows of the coarse level that were computed again.
+    """
+    cdef Py_ssize_t nz = coarse.nz
+    cdef Py_ssize_t ny = coarse.ny
+    cdef Py_ssize_t z, y
+    padded = np.zeros((2 * nz + 2, 2 * ny + 2), bool)
+    padded[:fine.nz, :fine.ny] = changed
+    # The faces of a coarse row take in the fine rows 2 z ... 2 z + 3, likewise along y.
+    touched = np.zeros((nz, ny), bool)
+    for z in range(4):
+        for y in range(4):
+            touched |= padded[z:z + 2 * nz - 1:2, y:y + 2 * ny - 1:2]
+    summed = touched.copy()
+    summed[1:] |= touched[:nz - 1]
+    summed[:, 1:] |= touched[:, :ny - 1]
+    cdef const unsigned char[:, ::1] renew = touched.view(np.uint8)
+    cdef const unsigned char[:, ::1] resum = summed.view(np.uint8)
+    for z in prange(nz, nogil=True, num_threads=threads, schedule="static"):
+        for y in range(ny):
+            if renew[z, y]:
+                coarsen_row(fine, coarse, z, y)
+    for z in prange(nz, nogil=True, num_threads=threads, schedule="static"):
+        for y in range(ny):
+            if resum[z, y]:
+                sum_row(coarse, z, y)
+    return touched
+
+
+def set_diffusivity(list levels, const float[:, :, ::1] relative, float[:, ::1] scratch, int threads=1):
+    """Set which voxels are open and how well they conduct, on all levels; only rows that change cost much.
+
+    Parameters
+    ----------
+    levels : list of Level, from `build_levels`
+    relative : float32 [z, y, x], diffusivity relative to that of the open medium; 0 is impermeable.
+    scratch : float32, from `multigrid_terms.scratch_for`; overwritten.
+
+    Returns
+    -------
+    bool : whether anything changed.
+    """
+    cdef Level finest = levels[0]
+    cdef Py_ssize_t z
+    changed = np.zeros((finest.nz, finest.ny), bool)
+    cdef unsigned char[:, ::1] mark = changed.view(np.uint8)
+    for z in prange(finest.nz, nogil=True, num_threads=threads, schedule="static"):
+        open_plane(finest, relative, z, &scratch[z, 0], &mark[z, 0])
+    any_changed = bool(changed.any())
+    for z in range(len(levels) - 1):
+        changed = coarsen(levels[z], levels[z + 1], changed, threads)
+    return any_changed

@@ -150,7 +150,7 @@ class Stroma(ParameterSet):
         mark="V/E",
     )
     hpc_free: Density = parameter(
-        "600 /mm^3", "HPCs outside niches at the start", source="steady state of division, exit and release", mark="C"
+        "470 /mm^3", "HPCs outside niches at the start", source="steady state of division, exit and release", mark="C"
     )
 
 

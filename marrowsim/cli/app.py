@@ -1,0 +1,184 @@
+"""The commands. What they need is imported when they run, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from marrowsim import __version__
+from marrowsim.cli.console import guarded
+
+app = typer.Typer(
+    help="The niche of the bone marrow as a 3D hybrid cellular automaton.",
+    epilog="A first run: marrowsim run homing",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Scenario = Annotated[str, typer.Argument(help="A bundled name (homing, healthy, culture) or a TOML file.")]
+Folder = Annotated[Path, typer.Argument(help="A run folder.", metavar="DIR")]
+Seed = Annotated[int | None, typer.Option(help="Seed of every random draw, instead of the scenario's.", min=0)]
+Threads = Annotated[int | None, typer.Option(help="Threads to use; never changes a result.", min=1)]
+Days = Annotated[float | None, typer.Option(help="Simulated days, instead of the scenario's duration.")]
+Bone = Annotated[
+    str | None,
+    typer.Option(
+        metavar="IMAGE", help="Use the bone of this image: NPZ, TIFF or folder of TIFFs, NIfTI, NRRD, MetaImage, VTI."
+    ),
+]
+Spacing = Annotated[
+    str | None, typer.Option(metavar="UM", help="Voxel size in the image, where its header does not tell: 19.5, or x,y,z.")
+]
+Crop = Annotated[
+    str | None, typer.Option(metavar="UM", help="Use the central box of the image with these edges: 2000, or x,y,z.")
+]
+Voxel = Annotated[str | None, typer.Option(metavar="UM", help="Voxel edge of the lattice (default 10).")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help='Any other value of the scenario, such as time.step="12 min". Repeatable.'),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"marrowsim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """The niche of the bone marrow as a 3D hybrid cellular automaton."""
+
+
+@app.command()
+@guarded
+def new(name: Annotated[str, typer.Argument(help="homing, healthy or culture.")]) -> None:
+    """Print a commented scenario to start from: marrowsim new homing > my.toml"""
+    from marrowsim.cli.reports import print_scenario  # noqa: PLC0415
+
+    print_scenario(name)
+
+
+@app.command()
+@guarded
+def check(
+    scenario: Scenario,
+    seed: Seed = None,
+    days: Days = None,
+    bone: Bone = None,
+    spacing: Spacing = None,
+    crop: Crop = None,
+    voxel: Voxel = None,
+    setting: Settings = None,
+) -> None:
+    """Say everything that is wrong with a scenario, or what it will take to run it."""
+    from marrowsim.cli.options import overrides_of  # noqa: PLC0415
+    from marrowsim.cli.reports import print_check  # noqa: PLC0415
+
+    print_check(scenario, overrides_of(seed, days, bone, spacing, crop, voxel, setting))
+
+
+@app.command()
+@guarded
+def run(
+    scenario: Scenario,
+    out: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Run folder (default runs/<scenario>-<seed>).")] = None,
+    seed: Seed = None,
+    threads: Threads = None,
+    days: Days = None,
+    bone: Bone = None,
+    spacing: Spacing = None,
+    crop: Crop = None,
+    voxel: Voxel = None,
+    setting: Settings = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older run in that folder.")] = False,
+    picture: Annotated[bool, typer.Option(help="Make picture.png at the end.")] = True,
+) -> None:
+    """Run a scenario into a new run folder; Ctrl-C stops it so that it can be resumed."""
+    from marrowsim.cli.options import overrides_of  # noqa: PLC0415
+    from marrowsim.cli.running import run_scenario  # noqa: PLC0415
+
+    overrides = overrides_of(seed, days, bone, spacing, crop, voxel, setting)
+    run_scenario(scenario, overrides, out, threads=threads, overwrite=overwrite, picture=picture)
+
+
+@app.command()
+@guarded
+def resume(
+    folder: Folder,
+    days: Annotated[float | None, typer.Option(help="Run up to this many simulated days, counted from the start.")] = None,
+    threads: Threads = None,
+    picture: Annotated[bool, typer.Option(help="Make picture.png at the end.")] = True,
+) -> None:
+    """Go on with a run that was stopped or killed, or run a finished one for longer: the same bits."""
+    from marrowsim.cli.running import resume_run  # noqa: PLC0415
+
+    resume_run(folder, days=days, threads=threads, picture=picture)
+
+
+@app.command()
+@guarded
+def info(folder: Folder, json: Json = False) -> None:
+    """Say what a run is, how far it is, and the hash of its state."""
+    from marrowsim.cli.reports import print_info  # noqa: PLC0415
+
+    print_info(folder, as_json=json)
+
+
+@app.command()
+@guarded
+def compare(
+    first: Annotated[Path, typer.Argument(help="A run folder.", metavar="A")],
+    second: Annotated[Path, typer.Argument(help="Another one.", metavar="B")],
+) -> None:
+    """Say where two runs begin to differ: step, voxel, field. Exit code 0 when identical, 1 when not."""
+    from marrowsim.cli.reports import print_comparison  # noqa: PLC0415
+
+    if not print_comparison(first, second):
+        raise typer.Exit(1)
+
+
+@app.command()
+@guarded
+def parameters(
+    json: Json = False,
+    arrows: Annotated[bool, typer.Option("--arrows", help="List the arrows that `knockouts` can switch off.")] = False,
+) -> None:
+    """List every default: symbol, value, unit, range, source, mark."""
+    from marrowsim.cli.parameters import print_arrows, print_parameters  # noqa: PLC0415
+
+    (print_arrows if arrows else print_parameters)(as_json=json)
+
+
+@app.command()
+@guarded
+def measure(
+    target: Annotated[str, typer.Argument(help="An image of bone, or a run folder.", metavar="IMAGE_OR_RUN")],
+    spacing: Spacing = None,
+    json: Json = False,
+) -> None:
+    """Measure bone: BV/TV, BS/TV, Tb.Th, Tb.Sp, Tb.N, Conn.D (Bouxsein 2010)."""
+    from marrowsim.cli.measuring import print_morphometry  # noqa: PLC0415
+
+    print_morphometry(target, spacing, as_json=json)
+
+
+@app.command()
+@guarded
+def render(
+    folder: Folder,
+    out: Annotated[Path | None, typer.Option("-o", "--output", metavar="PNG", help="Picture (default DIR/picture.png).")] = None,
+    frame: Annotated[int | None, typer.Option(help="Step number of the frame; the last one where not given.")] = None,
+) -> None:
+    """Draw a frame of a run with its readouts."""
+    from marrowsim.cli.running import render_run  # noqa: PLC0415
+
+    render_run(folder, out, frame)

@@ -1,0 +1,64 @@
+"""From the options of a command to overrides of a scenario."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from typing import Any
+
+from marrowsim.errors import Fault, ScenarioError
+
+
+def overrides_of(
+    seed: int | None,
+    days: float | None,
+    bone: str | None,
+    spacing: str | None,
+    crop: str | None,
+    voxel: str | None,
+    settings: Iterable[str] | None,
+) -> dict[str, Any]:
+    """Values by dotted key, in the order in which they win: `--set` last.
+
+    Raises
+    ------
+    ScenarioError
+        Where a setting is not of the form KEY=VALUE.
+    """
+    overrides: dict[str, Any] = {}
+    if seed is not None:
+        overrides["seed"] = seed
+    if days is not None:
+        overrides["time.duration"] = f"{days!r} d"
+    if bone is not None:
+        overrides |= {"geometry.kind": "image", "geometry.image.file": bone}
+    for key, lengths in (("geometry.image.spacing", spacing), ("geometry.image.crop", crop), ("geometry.voxel", voxel)):
+        if lengths is not None:
+            overrides[key] = in_micrometres(lengths)
+    return overrides | dict(_setting(text) for text in settings or ())
+
+
+def in_micrometres(text: str) -> str | list[str]:
+    """One length or three, with commas between, as quantities; bare numbers are micrometres."""
+    lengths = [f"{part} um" if _is_number(part) else part for part in (part.strip() for part in text.split(","))]
+    return lengths[0] if len(lengths) == 1 else lengths
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """A setting as key and value: a TOML value where it is one, else text as it stands."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        what = "a setting needs a key, an equals sign and a value"
+        raise ScenarioError(Fault(what, "--set KEY=VALUE", text, 'for instance: --set "time.step=12 min"', "--set"))
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()

@@ -1,0 +1,73 @@
+"""`parameters`: every default with its unit, range, source and mark."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+from rich.table import Table
+
+from marrowsim import catalogue
+from marrowsim.cli.console import output
+from marrowsim.config import CellType, Config, FieldType
+from marrowsim.parameters import ParameterRecord, ParameterSet, records
+from marrowsim.processes import PROCESSES
+from marrowsim.units import In
+
+MARKS = (
+    "marks: V read in the source; VC read in public code; C computed or measured; R recalled; E estimate or modelling choice"
+)
+
+
+def all_records() -> list[ParameterRecord]:
+    """Every parameter that carries a default: sections, processes, cell types, fields."""
+    lines = []
+    for name, field in Config.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, ParameterSet):
+            lines += records(field.annotation, name)
+    for name, model in PROCESSES.items():
+        lines += records(model, f"processes.{name}")
+    for section, model in (("cells", CellType), ("fields", FieldType)):
+        for key, leaf in catalogue.leaves(catalogue.load(section), section):
+            lines.append(_catalogue_record(key, leaf, model))
+    return lines
+
+
+def _catalogue_record(key: str, leaf: dict[str, Any], model: type[ParameterSet]) -> ParameterRecord:
+    """One entry of a catalogue file; its meaning and unit are those of the field of its model."""
+    _, entry, name, *rest = key.split(".")
+    field = model.model_fields[name]
+    value, _, unit = str(leaf["value"]).partition(" ")
+    meaning = f"{entry}: {field.description}" + (f" ({rest[0]})" if rest else "")
+    return ParameterRecord(key, "", meaning, value, unit or _unit(field), str(leaf["range"]), leaf["source"], leaf["mark"])
+
+
+def _unit(field: Any) -> str:
+    return next((item.unit for item in field.metadata if isinstance(item, In)), "1")
+
+
+def print_parameters(*, as_json: bool) -> None:
+    """The parameter table."""
+    lines = all_records()
+    if as_json:
+        typer.echo(json.dumps([line.as_dict() for line in lines], indent=2, ensure_ascii=False))
+        return
+    table = Table("key", "symbol", "value", "range", "mark", "meaning; source", caption=MARKS, caption_justify="left")
+    for line in lines:
+        about = f"{line.meaning}; {line.source}" if line.source else line.meaning
+        value = line.value if line.unit in ("", "1") or line.unit in line.value else f"{line.value} {line.unit}"
+        table.add_row(line.key, line.symbol, value, line.range, line.mark, about)
+    output().print(table)
+
+
+def print_arrows(*, as_json: bool) -> None:
+    """The arrows of the biology that a scenario can knock out."""
+    arrows = catalogue.load("arrows")
+    if as_json:
+        typer.echo(json.dumps(arrows, indent=2, ensure_ascii=False))
+        return
+    table = Table("arrow", "meaning", "knocked out by", caption='in a scenario: knockouts = ["<arrow>"]', caption_justify="left")
+    for name, arrow in arrows.items():
+        table.add_row(name, arrow["meaning"], ", ".join(f"{key} = {value}" for key, value in arrow["set"].items()))
+    output().print(table)

@@ -1,0 +1,70 @@
+"""What a run will take: memory, time and disk, before it is started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from marrowsim.config import Config
+
+BYTES_BASE = 250e6
+BYTES_PER_VOXEL = 60.0
+BYTES_PER_VOXEL_BUILDING = 90.0
+SECONDS_PER_VOXEL_BUILDING = 12e-6
+SECONDS_PER_VOXEL_STEP = 120e-9
+SECONDS_PER_CELL_STEP = 150e-9
+FRAME_BYTES_PER_VOXEL = 3.5
+CHECKPOINT_BYTES_PER_VOXEL = 8.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take on one thread; good within a factor of two or so.
+
+    Attributes
+    ----------
+    shape : voxels along (x, y, z).
+    steps : number of steps.
+    memory, disk : bytes.
+    seconds : wall time, the building of the lattice included.
+    """
+
+    shape: tuple[int, int, int]
+    steps: int
+    memory: float
+    disk: float
+    seconds: float
+
+    @property
+    def voxels(self) -> int:
+        """Number of voxels of the lattice."""
+        return int(np.prod(self.shape))
+
+
+def estimate(config: Config, extent: tuple[float, float, float] | None = None) -> Estimate:
+    """Estimate what a run takes, from figures measured on one common processor.
+
+    Parameters
+    ----------
+    config : Config
+    extent : edges of the image (x, y, z) in um, where the bone is from one.
+    """
+    edges = extent or config.geometry.size
+    shape = tuple(max(1, round(edge / config.geometry.voxel)) for edge in edges)
+    voxels = float(np.prod(shape))
+    steps = config.time.steps
+    frames = 2 + steps * config.time.step // config.output.frames_every
+    solved = sum(field.held_at is None for field in config.fields.values()) / 2
+    stroma = config.stroma
+    density = stroma.car + stroma.fibroblast + stroma.slots + stroma.hpc_free
+    density += sum(entry.density for entry in (*config.seeding, *config.injection))
+    cells = voxels * config.voxel_volume * density
+    per_step = voxels * SECONDS_PER_VOXEL_STEP * solved + cells * SECONDS_PER_CELL_STEP
+    return Estimate(
+        shape,
+        steps,
+        BYTES_BASE + voxels * max(BYTES_PER_VOXEL, BYTES_PER_VOXEL_BUILDING),
+        voxels * (frames * FRAME_BYTES_PER_VOXEL + 2 * CHECKPOINT_BYTES_PER_VOXEL),
+        voxels * SECONDS_PER_VOXEL_BUILDING + steps * per_step,
+    )

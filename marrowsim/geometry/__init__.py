@@ -1,0 +1,1 @@
+"""Bone, vessels and cells of a simulation at time zero: read from images or generated."""

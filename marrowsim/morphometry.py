@@ -1,0 +1,252 @@
+"""Trabecular morphometry of a bone mask, in the field's nomenclature (Bouxsein 2010, JBMR 25:1468)."""
+
+from __future__ import annotations
+
+from itertools import product
+from types import MappingProxyType
+
+import numpy as np
+import SimpleITK as sitk
+from scipy import ndimage
+from skimage import measure
+
+from .errors import Fault, ImageError
+
+UNITS = MappingProxyType(
+    {
+        "BV/TV": "1",
+        "BS/TV": "1/mm",
+        "BS/BV": "1/mm",
+        "Tb.Th": "um",
+        "Tb.Th.SD": "um",
+        "Tb.Sp": "um",
+        "Tb.Sp.SD": "um",
+        "Tb.N": "1/mm",
+        "Conn.D": "1/mm3",
+    }
+)
+"""Unit of each quantity that `morphometry` gives."""
+
+UM_PER_MM = 1000.0
+# Spheres of twice this radius (voxels) and more are fitted on a grid coarsened to keep them above it.
+FINE_RADIUS = 10.0
+RADIUS_STEP = 0.05
+# Spheres centred on voxel centres, and bounded by centres of the other phase, are wider than the
+# structure by one voxel where a centre lies on its mid-surface and by none where it lies between two.
+SPHERE_EXCESS = 0.5
+# Smoothing of the mask before its surface is drawn (voxels): removes the steps, keeps 5-voxel rods.
+SURFACE_SMOOTHING = 0.55
+
+
+def morphometry(bone, spacing: float, region=None) -> dict[str, float]:
+    """Bone volume, surface, thickness, separation, number and connectivity.
+
+    Parameters
+    ----------
+    bone : array_like of bool, shape (z, y, x)
+    spacing : voxel edge (um).
+    region : array_like of bool, shape (z, y, x), optional
+        The tissue volume TV, the whole array unless given. Voxels outside it are neither bone nor
+        marrow; fitted spheres stay inside it and the bone surface along its border is not counted.
+
+    Returns
+    -------
+    dict
+        The quantities of `UNITS`. Tb.Th and Tb.Sp are volume-weighted means of the local thickness
+        of bone and marrow (`local_thickness`), with standard deviations; Tb.N is
+        1 / (Tb.Th + Tb.Sp); BS as in `surface_area`. Conn.D is (1 - `euler_characteristic`) / TV of
+        the bone as it stands, without edge correction, and presumes that it is one piece.
+        What has no value, such as the thickness of absent bone, is NaN.
+
+    Raises
+    ------
+    ImageError
+        If the arrays are not three-dimensional or differ in shape, the spacing is not positive, or
+        the region is empty.
+    """
+    bone, region = _checked(bone, spacing, region)
+    marrow = ~bone if region is None else region & ~bone
+    total = (bone.size if region is None else np.count_nonzero(region)) * (spacing / UM_PER_MM) ** 3
+    volume = np.count_nonzero(bone) * (spacing / UM_PER_MM) ** 3
+    surface = surface_area(bone, region) * (spacing / UM_PER_MM) ** 2
+    thickness, thickness_sd = (spacing * value for value in thickness_moments(bone))
+    separation, separation_sd = (spacing * value for value in thickness_moments(marrow))
+    connectivity = 1.0 - euler_characteristic(bone)
+    return {
+        "BV/TV": float(volume / total),
+        "BS/TV": surface / total,
+        "BS/BV": float(surface / volume) if volume else np.nan,
+        "Tb.Th": thickness,
+        "Tb.Th.SD": thickness_sd,
+        "Tb.Sp": separation,
+        "Tb.Sp.SD": separation_sd,
+        "Tb.N": UM_PER_MM / (thickness + separation),
+        "Conn.D": float(connectivity / total) if volume else np.nan,
+    }
+
+
+def thickness_moments(phase, radius_step: float = RADIUS_STEP) -> tuple[float, float]:
+    """Mean and standard deviation of `local_thickness` over a phase (voxels).
+
+    NaN where the phase is empty or fills the array.
+    """
+    phase = np.asarray(phase, dtype=bool)
+    if phase.all() or not phase.any():
+        return np.nan, np.nan
+    values = local_thickness(phase, radius_step)[phase]
+    return float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
+
+
+def local_thickness(phase, radius_step: float = RADIUS_STEP) -> np.ndarray:
+    """Diameter of the largest sphere inside a phase that covers each voxel (Hildebrand & Ruegsegger 1997).
+
+    A voxel has a thickness of at least 2 r where it lies within r of the centres whose distance to
+    the other phase is r or more, so each radius costs one distance transform. All radii that occur
+    are tried up to where they differ by less than the radius step; beyond 20 voxels the grid is
+    coarsened, with an error below one coarse voxel in the reach of a sphere. The array border bounds
+    no sphere. Centres are voxel centres, so that the mean of a plate is right to half a voxel, and
+    that of a rod or sphere whose axis or centre lies between voxels up to two voxels small.
+
+    Parameters
+    ----------
+    phase : array_like of bool, shape (z, y, x)
+    radius_step : smallest step between radii, as a share of the radius.
+
+    Returns
+    -------
+    ndarray of float32, shape (z, y, x)
+        Thickness in voxels, 0 outside the phase; infinite where the phase fills the array.
+    """
+    phase = np.asarray(phase, dtype=bool)
+    thickness = np.zeros(phase.shape, dtype=np.float32)
+    if phase.all():
+        thickness[...] = np.inf
+        return thickness
+    if not phase.any():
+        return thickness
+    depth = np.rint(squared_distance(~phase)).astype(np.int32) * phase
+    depths = np.flatnonzero(np.bincount(depth.ravel()))[1:]
+    starts = _level_starts(depths, radius_step)
+    coarse, factor = depth, 1
+    for start, stop in zip(starts, [*starts[1:], depths.size], strict=True):
+        wanted = 2 ** max(0, int(np.log2(np.sqrt(depths[start]) / FINE_RADIUS)))
+        if wanted != factor:
+            coarse, factor = measure.block_reduce(depth, wanted, np.max), wanted
+        reach = squared_distance(coarse >= depths[start]) < (depths[start] - 0.5) / factor**2
+        diameter = 2.0 * np.sqrt(depths[start:stop]).mean() - SPHERE_EXCESS
+        np.copyto(thickness, np.float32(diameter), where=_enlarged(reach, factor, phase.shape))
+    thickness[~phase] = 0.0
+    return thickness
+
+
+def squared_distance(target) -> np.ndarray:
+    """Squared Euclidean distance (voxels) of each voxel to the nearest one of a non-empty target.
+
+    `target` is boolean [z, y, x]; the result float32 of the same shape, an exact integer but for
+    rounding (Maurer et al. 2003), and 0 or less in the target.
+    """
+    image = sitk.GetImageFromArray(np.ascontiguousarray(target).view(np.uint8))
+    distance = sitk.SignedMaurerDistanceMap(image, squaredDistance=True, useImageSpacing=False)
+    return sitk.GetArrayFromImage(distance)
+
+
+def surface_area(bone, region=None) -> float:
+    """Area of the bone surface (voxel faces) by marching cubes on the lightly smoothed mask.
+
+    Where bone meets the border of the array or of the region it is cut, and has no surface there: it
+    is drawn as if it went on, and what lies beyond the border is not counted.
+    """
+    inside = np.ones(np.shape(bone), dtype=bool) if region is None else np.asarray(region, dtype=bool)
+    inside = np.pad(inside, 1)
+    bone = np.pad(np.asarray(bone, dtype=bool), 1, mode="edge")
+    if region is not None:
+        nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
+        bone = bone[tuple(nearest)]
+    smooth = ndimage.gaussian_filter(bone.astype(np.float32), SURFACE_SMOOTHING, mode="nearest")
+    if not smooth.min() < 0.5 < smooth.max():
+        return 0.0
+    corners, faces, _, _ = measure.marching_cubes(smooth, 0.5)
+    middle = np.rint(corners[faces].mean(axis=1)).astype(np.intp)
+    faces = faces[inside[tuple(middle.T)]]
+    return float(measure.mesh_surface_area(corners, faces)) if len(faces) else 0.0
+
+
+def euler_characteristic(bone, edge_correction: bool = False) -> float:
+    """Euler characteristic of the bone: pieces minus handles plus cavities.
+
+    Bone voxels that touch by a corner are connected (26 neighbours), marrow voxels by a face.
+
+    Parameters
+    ----------
+    bone : array_like of bool, shape (z, y, x)
+    edge_correction : bool
+        False takes the bone as a body that ends at the border of the array. True gives the share of
+        the block in the bone it was cut from: half of each face, a quarter of each edge and an eighth
+        of each corner of the block belongs to its neighbours (Odgaard & Gundersen 1993, Bone 14:173).
+    """
+    bone = np.asarray(bone, dtype=bool)
+    total = float(_euler_number(bone))
+    if edge_correction:
+        for kept in product((slice(None), 0, -1), repeat=3):
+            part = bone[kept]
+            if part.ndim < 3:
+                total += (-0.5) ** (3 - part.ndim) * _euler_number(part)
+    return total
+
+
+def _euler_number(part) -> int:
+    if part.ndim == 0:
+        return int(part)
+    if part.ndim == 1:
+        return int(part[0]) + int(np.count_nonzero(part[1:] & ~part[:-1]))
+    return int(measure.euler_number(part, connectivity=part.ndim))
+
+
+def _level_starts(depths, radius_step) -> list[int]:
+    """Where each radius to be tried begins in the ascending squared depths."""
+    starts: list[int] = []
+    smallest = 0.0
+    for index, depth in enumerate(depths):
+        if depth >= smallest:
+            starts.append(index)
+            smallest = depth * (1.0 + radius_step) ** 2
+    return starts
+
+
+def _enlarged(mask, factor, shape) -> np.ndarray:
+    if factor == 1:
+        return mask
+    for axis in range(3):
+        mask = mask.repeat(factor, axis=axis)
+    return mask[tuple(slice(length) for length in shape)]
+
+
+def _checked(bone, spacing, region):
+    bone = np.asarray(bone)
+    if bone.ndim != 3 or 0 in bone.shape:
+        raise ImageError(
+            Fault(
+                "morphometry needs a volume",
+                allowed="an array [z, y, x] of True (bone) and False (marrow)",
+                given=f"an array of shape {bone.shape}",
+                remedy="stack the slices into one array",
+            )
+        )
+    if not (np.isscalar(spacing) and np.isfinite(spacing) and spacing > 0):
+        raise ImageError(
+            Fault("the voxel edge is wrong", allowed="a positive number of um", given=f"spacing={spacing!r}")
+        )
+    bone = bone.astype(bool, copy=False)
+    if region is None:
+        return bone, None
+    region = np.asarray(region).astype(bool, copy=False)
+    if region.shape != bone.shape or not region.any():
+        raise ImageError(
+            Fault(
+                "the region does not fit the bone",
+                allowed=f"a mask of shape {bone.shape} with at least one voxel set",
+                given=f"a mask of shape {region.shape} with {np.count_nonzero(region)} voxels set",
+                remedy="leave the region out to measure the whole array",
+            )
+        )
+    return bone & region, region

@@ -1,0 +1,213 @@
+"""Frames: one step of the lattice, for pictures and analysis, as a VTKHDF file that ParaView opens."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+
+from marrowsim.errors import Fault, RunFolderError
+from marrowsim.state import State, Status
+from marrowsim.storage.files import new_hdf5
+
+FORMAT = 1
+SUFFIX = ".vtkhdf"
+STATUSES = tuple(status.name.lower() for status in Status)
+CHUNK_VOXELS = 1 << 18
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One step of a run, as its picture needs it.
+
+    Attributes
+    ----------
+    step : int
+        Number of the step.
+    time : float
+        Simulated time in minutes.
+    spacing : float
+        Voxel edge in um.
+    tissue : uint8, shape (nz, ny, nx)
+        Codes of `marrowsim.tissues`.
+    fields : dict of float32, shape (nz, ny, nx)
+        Concentrations by name, in the field's unit; rounded to 12 bits of mantissa (2e-4) on the disk.
+    cells : DataFrame
+        `id`, `type` and `status` (free, bound, arrested, circulating), `x`, `y`, `z` of the voxel centre in
+        um (NaN in the blood), `cxcr4`; sorted by id.
+    slots : DataFrame
+        Niche slots: `x`, `y`, `z` in um, `occupied`.
+    """
+
+    step: int
+    time: float
+    spacing: float
+    tissue: np.ndarray
+    fields: dict[str, np.ndarray]
+    cells: pd.DataFrame
+    slots: pd.DataFrame
+
+    @classmethod
+    def of(cls, state: State) -> Frame:
+        """The frame of a state; arrays of the lattice are shared, not copied."""
+        table = dict(state.cells.arrays())
+        order = np.argsort(table["id"], kind="stable")
+        holders = state.occupant.reshape(-1)[state.slots]
+        occupied = holders >= 0
+        occupied[occupied] = table["status"][holders[occupied]] == Status.BOUND
+        return _frame(
+            state.step,
+            state.minutes,
+            state.config.geometry.voxel,
+            state.tissue,
+            state.fields,
+            {name: table[name][order] for name in ("id", "type", "status", "site", "cxcr4")},
+            state.config.cell_names,
+            state.slots,
+            occupied,
+        )
+
+
+def _frame(step, time, spacing, tissue, fields, cells, types, slots, occupied) -> Frame:
+    table = pd.DataFrame(
+        {
+            "id": cells["id"],
+            "type": pd.Categorical.from_codes(cells["type"].astype(np.int16), list(types)),
+            "status": pd.Categorical.from_codes(cells["status"].astype(np.int16), list(STATUSES)),
+            **centres(cells["site"], tissue.shape, spacing),
+            "cxcr4": cells["cxcr4"],
+        }
+    )
+    niches = pd.DataFrame({**centres(slots, tissue.shape, spacing), "occupied": np.asarray(occupied, dtype=bool)})
+    return Frame(step, time, spacing, tissue, dict(fields), table, niches)
+
+
+def centres(sites: np.ndarray, shape: tuple[int, ...], spacing: float) -> dict[str, np.ndarray]:
+    """Coordinates (um) of the centres of voxels by flat index: `x`, `y`, `z`; NaN for -1."""
+    z, y, x = np.unravel_index(np.maximum(sites, 0), shape)
+    axes = {"x": x, "y": y, "z": z}
+    return {name: np.where(sites < 0, np.nan, (axis + 0.5) * spacing) for name, axis in axes.items()}
+
+
+def rounded(values: np.ndarray) -> np.ndarray:
+    """float32 values with their mantissa rounded to 12 bits, half to even: they compress to half the size."""
+    bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
+    half = np.uint32(0x3FF) + ((bits >> np.uint32(11)) & np.uint32(1))
+    return ((bits + half) & np.uint32(0xFFFFF800)).view(np.float32)
+
+
+def write_frame(path: Path, frame: Frame) -> None:
+    """Write a frame; equal frames give equal bytes.
+
+    Raises
+    ------
+    OSError
+        Where the disk refuses; there is no file of that name then.
+    """
+    shape = frame.tissue.shape
+    with new_hdf5(path) as file:
+        grid = file.create_group("VTKHDF")
+        grid.attrs["Version"] = np.array([2, 0], dtype=np.int64)
+        grid.attrs.create("Type", np.bytes_("ImageData"), dtype=h5py.string_dtype("ascii", len("ImageData")))
+        grid.attrs["WholeExtent"] = np.array([0, shape[2], 0, shape[1], 0, shape[0]], dtype=np.int64)
+        grid.attrs["Origin"] = np.zeros(3)
+        grid.attrs["Spacing"] = np.full(3, frame.spacing)
+        grid.attrs["Direction"] = np.eye(3).ravel()
+        voxels = grid.create_group("CellData")
+        _write_grid(voxels, "tissue", frame.tissue)
+        for name, field in sorted(frame.fields.items()):
+            _write_grid(voxels, name, field)
+        types = list(frame.cells["type"].cat.categories)
+        sites = _sites(frame.cells, shape, frame.spacing)
+        codes = frame.cells["type"].cat.codes.to_numpy(dtype=np.uint8)
+        _write_grid(voxels, "cell_type", _cell_types(sites, codes, shape))
+
+        ours = file.create_group("marrowsim")
+        ours.attrs.update(format=FORMAT, step=frame.step, time=frame.time, cell_types=json.dumps(types))
+        cells = ours.create_group("cells")
+        _write_list(cells, "id", frame.cells["id"].to_numpy(dtype=np.int64))
+        _write_list(cells, "type", codes)
+        _write_list(cells, "status", frame.cells["status"].cat.codes.to_numpy(dtype=np.uint8))
+        _write_list(cells, "site", sites)
+        _write_list(cells, "cxcr4", frame.cells["cxcr4"].to_numpy(dtype=np.float32))
+        slots = ours.create_group("slots")
+        _write_list(slots, "site", _sites(frame.slots, shape, frame.spacing))
+        _write_list(slots, "occupied", frame.slots["occupied"].to_numpy(dtype=np.uint8))
+
+
+def _sites(table: pd.DataFrame, shape: tuple[int, ...], spacing: float) -> np.ndarray:
+    """Flat voxel indices of the rows of a table with coordinates: int64, -1 where they are NaN."""
+    inside = table["x"].notna().to_numpy()
+    z, y, x = (np.floor(table[axis].to_numpy()[inside] / spacing).astype(np.int64) for axis in "zyx")
+    sites = np.full(len(table), -1, dtype=np.int64)
+    sites[inside] = np.ravel_multi_index((z, y, x), shape)
+    return sites
+
+
+def _cell_types(sites: np.ndarray, codes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Cells on the grid, so that ParaView shows them: 0, or the code of the type plus 1."""
+    grid = np.zeros(shape, dtype=np.uint8)
+    grid.reshape(-1)[sites[sites >= 0]] = codes[sites >= 0] + 1
+    return grid
+
+
+def _write_grid(group: h5py.Group, name: str, values: np.ndarray) -> None:
+    """One array of the lattice, some planes at a time so that rounding needs no second copy of it."""
+    planes = int(np.clip(CHUNK_VOXELS // (values.shape[1] * values.shape[2]), 1, values.shape[0]))
+    data = group.create_dataset(
+        name, values.shape, values.dtype, chunks=(planes, *values.shape[1:]), compression="gzip", compression_opts=1
+    )
+    for start in range(0, values.shape[0], planes):
+        slab = values[start : start + planes]
+        data[start : start + planes] = rounded(slab) if values.dtype == np.float32 else slab
+
+
+def _write_list(group: h5py.Group, name: str, values: np.ndarray) -> None:
+    packing = {"compression": "gzip", "compression_opts": 1} if len(values) else {}
+    group.create_dataset(name, data=values, **packing)
+
+
+def read_frame(path: str | Path) -> Frame:
+    """Read a frame.
+
+    Raises
+    ------
+    RunFolderError
+        Where the file is damaged, or no frame of this format.
+    """
+    path = Path(path)
+    try:
+        with h5py.File(path, "r") as file:
+            ours = file["marrowsim"]
+            if ours.attrs["format"] != FORMAT:
+                raise RunFolderError(
+                    Fault(
+                        "the frame is of another format",
+                        f"format {FORMAT}",
+                        f"format {ours.attrs['format']}",
+                        "open it with the marrowsim that wrote it (see run.json)",
+                        str(path),
+                    )
+                )
+            grid = file["VTKHDF"]
+            voxels = grid["CellData"]
+            return _frame(
+                int(ours.attrs["step"]),
+                float(ours.attrs["time"]),
+                float(grid.attrs["Spacing"][0]),
+                voxels["tissue"][...],
+                {name: voxels[name][...] for name in voxels if name not in ("tissue", "cell_type")},
+                {name: data[...] for name, data in ours["cells"].items()},
+                json.loads(ours.attrs["cell_types"]),
+                ours["slots/site"][...],
+                ours["slots/occupied"][...],
+            )
+    except (OSError, KeyError, ValueError, RuntimeError, IndexError) as error:
+        remedy = "delete it; the other frames are not touched by this"
+        if not path.exists():
+            remedy = "see the folder frames/ for those there are"
+        raise RunFolderError(Fault("the frame cannot be read", given=str(error), remedy=remedy, where=str(path))) from error

@@ -1,0 +1,72 @@
+"""Cost of the field solver's kernels and of whole solves, one thread."""
+
+import numpy as np
+import pytest
+
+from marrowsim._engine import multigrid, multigrid_terms
+from marrowsim.fieldsolver import FieldSolver
+
+NOTHING = np.zeros((0, 0, 0), np.float32)
+SPACING, DIFFUSIVITY, DECAY = 10.0, 300.0, 0.03
+
+
+@pytest.fixture(scope="module", params=[64, 128])
+def case(request):
+    """20 % solid, sources in 2.5 % of the voxels, a decay length of 10 voxels; solved once."""
+    shape = (request.param,) * 3
+    rng = np.random.default_rng(1)
+    relative = (rng.random(shape) >= 0.2).astype(np.float32)
+    source = (6 * relative * (rng.random(shape) < 0.025)).astype(np.float32)
+    field = np.zeros(shape, np.float32)
+    solver = FieldSolver(relative, SPACING, DIFFUSIVITY)
+    solver.solve(field, source, DECAY, cycles=3)
+    return solver, relative, source, field
+
+
+def test_cycle(case, benchmark, record):
+    solver = case[0]
+    benchmark(multigrid.cycle, solver._levels, solver._scratch)
+    record(benchmark)
+
+
+def test_load(case, benchmark, record):
+    solver, _, source, field = case
+    scale = SPACING**2 / DIFFUSIVITY
+    terms = (source, NOTHING, DECAY, NOTHING, 1.0, scale, solver._scratch)
+    benchmark(multigrid_terms.load, solver._levels, field, *terms)
+    record(benchmark)
+
+
+def test_store(case, benchmark, record):
+    solver, _, source, field = case
+    terms = (source, NOTHING, DECAY, NOTHING, 1.0, solver._scratch)
+    benchmark(multigrid_terms.store, solver._levels[0], field, *terms)
+    record(benchmark)
+
+
+def test_update_mask(case, benchmark, record):
+    solver, relative, _, _ = case
+    masks = [relative, relative.copy()]
+    masks[1][20:40, 20:40, 20:40] = 0
+
+    def swap():
+        masks.reverse()
+        solver.update_mask(masks[0])
+
+    benchmark.pedantic(swap, rounds=4)
+    solver.update_mask(relative)
+    record(benchmark)
+
+
+@pytest.mark.parametrize("cycles", [1, 3])
+def test_solve(case, benchmark, record, cycles):
+    solver, _, source, field = case
+    benchmark(solver.solve, field, source, DECAY, cycles=cycles)
+    record(benchmark)
+
+
+def test_uptake(case, benchmark, record):
+    solver, relative, source, field = case
+    terms = {"uptake": relative, "half_saturation": 1.0, "cycles": 4}
+    benchmark(solver.solve, field, source, DECAY, **terms)
+    record(benchmark)

@@ -1,0 +1,69 @@
+"""A run of the whole model on a few thousand voxels, with everything written down often."""
+
+import pytest
+
+from marrowsim.config import load_config
+from marrowsim.geometry.build import build_geometry
+from marrowsim.processes import PROCESSES
+from marrowsim.simulation import Simulation
+from marrowsim.storage import RunFolder
+
+SCENARIO = """
+title = "A few voxels of marrow"
+seed = 3
+
+[time]
+duration = "5 h"
+step = "15 min"
+
+[geometry]
+size = ["170 um", "160 um", "150 um"]
+
+[vessels]
+volume_fraction = 0.2
+
+[[injection]]
+cell = "tumour"
+density = "60000 /mm^3"
+
+[cells.tumour]
+extravasation_time = "30 min"
+dormancy = "1 h"
+division_time = "3 h"
+displacement_rate = "1 /h"
+
+[output]
+readouts_every = "30 min"
+frames_every = "1 h"
+checkpoint_every = "45 min"
+"""
+
+
+@pytest.fixture(scope="session")
+def scenario_file(tmp_path_factory):
+    """The scenario as a file."""
+    path = tmp_path_factory.mktemp("scenario") / "few.toml"
+    path.write_text(SCENARIO)
+    return path
+
+
+@pytest.fixture(scope="session")
+def begin(scenario_file):
+    """A function that makes the simulation anew, without growing its bone again."""
+    geometry = build_geometry(load_config(scenario_file, PROCESSES))
+
+    def make(*, threads=1, **overrides):
+        return Simulation(load_config(scenario_file, PROCESSES, overrides), geometry=geometry, threads=threads)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def whole(begin, tmp_path_factory):
+    """The folder of the run that was never stopped."""
+    simulation = begin()
+    with RunFolder.create(tmp_path_factory.mktemp("whole") / "run", simulation) as folder:
+        simulation.run(recorders=[folder])
+    return folder.path
+
+

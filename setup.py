@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
@@ -71,8 +72,6 @@ def engine_modules():
     Cython resolves `from .lattice cimport` by module name, not by folder, so the headers are
     mirrored to where that name says they are.
     """
-    from Cython.Build import cythonize
-
     checked = os.environ.get("MARROWSIM_BOUNDSCHECK") == "1"
     build = HERE / "build" / ("cython-checked" if checked else "cython")
     include = build / "include"

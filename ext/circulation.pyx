@@ -64,7 +64,8 @@ def decide(uint64_t seed, uint32_t step, double dt,
         target[i] = NOWHERE
         traffic = <Traffic*> &traffics[types[i], 0]
         if status[i] == CIRCULATING:
-            _circulate(seed, step, dt, <uint64_t> ids[i], traffic, level[i], box, tissues, may_enter, occupants, luminal,
+            _circulate(seed, step, dt, <uint64_t> ids[i], traffic, level[i], box, tissues, may_enter,
+                       occupants, luminal,
                        sites, c, half_occupancy, &passage[i], &target[i], &claim[i])
         elif status[i] == ARRESTED:
             _cross(seed, step, dt, <uint64_t> ids[i], traffic, site[i], box, tissues, may_enter, occupants,
@@ -73,8 +74,10 @@ def decide(uint64_t seed, uint32_t step, double dt,
             _leave(seed, step, dt, <uint64_t> ids[i], traffic, occupancy(c[site[i]], half_occupancy), &passage[i])
 
 
-cdef inline void _circulate(uint64_t seed, uint32_t step, double dt, uint64_t cell, Traffic* traffic, double level, Box box,
-                            uint8_t* tissue, uint8_t* enterable, int32_t* occupant, const int64_t* luminal, uint32_t sites,
+cdef inline void _circulate(uint64_t seed, uint32_t step, double dt, uint64_t cell, Traffic* traffic,
+                            double level, Box box,
+                            uint8_t* tissue, uint8_t* enterable, int32_t* occupant, const int64_t* luminal,
+                            uint32_t sites,
                             const float* ligand, double half_occupancy,
                             uint8_t* passage, int32_t* target, uint32_t* claim) noexcept nogil:
     cdef uint32_t words[4]

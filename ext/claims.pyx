@@ -8,7 +8,7 @@ claims are settled, and the outcome does not depend on order or threads.
 import numpy as np
 
 from cython.parallel cimport prange
-from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from .lattice cimport Box, NOWHERE, face_neighbours, moore_neighbours
 
 

@@ -2,7 +2,7 @@
 
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from .lattice cimport BOUND, Box, CIRCULATING, FREE, NOWHERE, random_free_neighbour
+from .lattice cimport BOUND, Box, FREE, NOWHERE, random_free_neighbour
 from .mathematics cimport event_probability, occupancy, receptor_signal, saturating
 from .rng cimport STREAM_CYCLE, philox, unit
 
@@ -67,8 +67,10 @@ def decide(uint64_t seed, uint32_t step, double dt,
                         &event[i], &target[i], &claim[i])
 
 
-cdef inline void _decide_one(uint64_t seed, uint32_t step, double dt, uint64_t cell, Life* life, int status, int32_t site,
-                             double level, bint dormant, Box box, uint8_t* tissue, uint8_t* enterable, int32_t* occupant,
+cdef inline void _decide_one(uint64_t seed, uint32_t step, double dt, uint64_t cell, Life* life, int status,
+                             int32_t site,
+                             double level, bint dormant, Box box, uint8_t* tissue, uint8_t* enterable,
+                             int32_t* occupant,
                              double oxygen, double oxygen_half, double oxygen_necrotic, double ligand,
                              double half_occupancy, double desensitisation, double half_signal,
                              uint8_t* event, int32_t* target, uint32_t* claim) noexcept nogil:

@@ -56,7 +56,8 @@ def propose(uint64_t seed, uint32_t step, uint32_t substep, double dt,
                          smallest_difference, &target[i], &claim[i], &direction[i])
 
 
-cdef void _propose_one(uint64_t seed, uint32_t step, uint32_t substep, double dt, uint64_t cell, Walk* walk, int heading,
+cdef void _propose_one(uint64_t seed, uint32_t step, uint32_t substep, double dt, uint64_t cell, Walk* walk,
+                       int heading,
                        int32_t site, double level, Box box, uint8_t* tissue, uint8_t* enterable, int32_t* occupant,
                        float* concentration, double half_occupancy, double desensitisation, double smallest_difference,
                        int32_t* target, uint32_t* claim, int8_t* direction) noexcept nogil:
@@ -91,7 +92,8 @@ cdef void _propose_one(uint64_t seed, uint32_t step, uint32_t substep, double dt
 
 
 cdef inline void _chemotaxis(int32_t* around, uint8_t* tissue, uint8_t* enterable, float* concentration, double theta,
-                             double half_occupancy, double smallest_difference, double slope, double* weights) noexcept nogil:
+                             double half_occupancy, double smallest_difference, double slope,
+                             double* weights) noexcept nogil:
     """Direction weights from the occupancy difference along each axis, one-sided where the ligand ends."""
     cdef double ahead, behind, per_hop
     cdef int axis, sides

@@ -35,8 +35,8 @@ cdef inline void philox(uint64_t seed, uint32_t stream, uint32_t step, uint64_t 
     cdef uint32_t c2 = step
     cdef uint32_t c3 = (stream << 16) | (draw & 0xFFFFu)
     cdef uint64_t p0, p1
-    cdef int r
-    for r in range(10):
+    cdef int _round
+    for _round in range(10):
         p0 = <uint64_t> 0xD2511F53u * c0
         p1 = <uint64_t> 0xCD9E8D57u * c2
         c0 = (<uint32_t> (p1 >> 32)) ^ c1 ^ k0

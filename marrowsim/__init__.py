@@ -25,11 +25,22 @@ _PUBLIC = {
     "open_run": "marrowsim.storage",
     "steady_field": "marrowsim.fieldsolver",
     "FieldSolver": "marrowsim.fieldsolver",
-    "morphometry": "marrowsim.morphometry",
+    "morphometry": "marrowsim.bone_morphometry",
     "MarrowsimError": "marrowsim.errors",
 }
 
-__all__ = ["__version__", *_PUBLIC]
+__all__ = [
+    "Clock",
+    "FieldSolver",
+    "MarrowsimError",
+    "Simulation",
+    "Status",
+    "__version__",
+    "load_config",
+    "morphometry",
+    "open_run",
+    "steady_field",
+]
 
 
 def __getattr__(name: str):

@@ -48,9 +48,7 @@ def term(name: str, values, shape: tuple[int, int, int] | None = None) -> np.nda
         )
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high < np.inf):
-        raise FieldError(
-            Fault(f"{name} has values that are not physical", "finite and >= 0", f"{low:g} to {high:g}")
-        )
+        raise FieldError(Fault(f"{name} has values that are not physical", "finite and >= 0", f"{low:g} to {high:g}"))
     return values
 
 

@@ -33,9 +33,7 @@ def small_pockets(is_open: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return voxels.astype(np.int64), starts.astype(np.int64)
 
 
-def sinkless_pockets(
-    is_open: np.ndarray, source: np.ndarray, sinks: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
+def sinkless_pockets(is_open: np.ndarray, source: np.ndarray, sinks: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Voxels of the pockets that nothing can leave.
 
     Parameters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import platform
 import subprocess
@@ -62,17 +61,3 @@ def command_line() -> list[str]:
 def now() -> str:
     """The time in UTC, to the second (ISO 8601)."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, or of the files of a folder with their names, in order."""
-    digest = hashlib.sha256()
-    folder = path.is_dir()
-    for item in sorted(path.iterdir()) if folder else [path]:
-        if item.is_file():
-            if folder:
-                digest.update(f"{item.name}\0{item.stat().st_size}\0".encode())
-            with open(item, "rb") as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
-    return digest.hexdigest()

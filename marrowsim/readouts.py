@@ -79,7 +79,9 @@ def _cells(cell: str, *statuses: Status) -> Measure:
 
 
 READOUTS: tuple[Readout, ...] = (
-    Readout("tumour in blood (cells)", "circulating in the domain's share of blood", _cells("tumour", Status.CIRCULATING)),
+    Readout(
+        "tumour in blood (cells)", "circulating in the domain's share of blood", _cells("tumour", Status.CIRCULATING)
+    ),
     Readout("tumour arrested (cells)", "arrested at a vessel wall", _cells("tumour", Status.ARRESTED)),
     Readout("tumour in marrow (cells)", "out of the vessels", _cells("tumour", Status.FREE, Status.BOUND)),
     Readout("tumour at niches (cells)", "in a niche slot or facing one", lambda _, c: c.near_slots("tumour")),

@@ -33,7 +33,7 @@ class Cells:
     `dormant_until` int32, step before which the cell does not divide; `born` int32, step.
     """
 
-    COLUMNS = {  # noqa: RUF012  (a constant)
+    COLUMNS = {
         "id": np.int64,
         "type": np.uint8,
         "status": np.uint8,
@@ -161,9 +161,7 @@ class State:
                 key = f"{what}:{self.config.cell_names[code]}"
                 self.tallies[key] = self.tallies.get(key, 0) + int(count)
 
-    def add_cells(
-        self, code: int, sites: np.ndarray, cxcr4: np.ndarray, status: Status = Status.FREE
-    ) -> np.ndarray:
+    def add_cells(self, code: int, sites: np.ndarray, cxcr4: np.ndarray, status: Status = Status.FREE) -> np.ndarray:
         """Put new cells of one type on free voxels, or into the blood (sites of -1). Returns their rows."""
         count = len(sites)
         ids = np.arange(self.next_id, self.next_id + count, dtype=np.int64)

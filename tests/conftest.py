@@ -52,5 +52,3 @@ def make_state():
         return state
 
     return build
-
-

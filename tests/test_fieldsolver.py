@@ -270,9 +270,7 @@ def test_report():
     assert first.update_norm == pytest.approx(1.0)
     before = c.astype(float)
     second = solver.solve(c, source, 0.1, cycles=1)
-    assert second.update_norm == pytest.approx(
-        error(c, before) * np.linalg.norm(before) / np.linalg.norm(c), rel=1e-4
-    )
+    assert second.update_norm == pytest.approx(error(c, before) * np.linalg.norm(before) / np.linalg.norm(c), rel=1e-4)
     loss = 0.1 * c.sum(dtype=float)
     gain = source.sum(dtype=float)
     assert second.mass_balance == pytest.approx((gain - loss) / gain, abs=1e-6)

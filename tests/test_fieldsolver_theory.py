@@ -20,9 +20,7 @@ def test_point_source_lattice_and_continuum():
     source = np.zeros((n, n, n), np.float32)
     source[n // 2, n // 2, n // 2] = strength
     decay = decay_for(length)
-    c = fields.steady_field(
-        source >= 0, source, diffusivity=diffusivity, decay=decay, spacing=SPACING, cycles=6
-    )
+    c = fields.steady_field(source >= 0, source, diffusivity=diffusivity, decay=decay, spacing=SPACING, cycles=6)
 
     # Lattice Green's function by Fourier sums over a periodic lattice of 20 decay lengths.
     m = 120
@@ -47,9 +45,7 @@ def test_point_source_lattice_and_continuum():
 def test_plane_source_decay_length(length):
     source = np.zeros((2, 3, 160), np.float32)
     source[:, :, 0] = 1.0
-    c = fields.steady_field(
-        source >= 0, source, diffusivity=300.0, decay=decay_for(length), spacing=SPACING, cycles=20
-    )
+    c = fields.steady_field(source >= 0, source, diffusivity=300.0, decay=decay_for(length), spacing=SPACING, cycles=20)
     x = np.arange(1, int(6 * length))
     slope = np.polyfit(x, np.log(c[0, 0, x].astype(float)), 1)[0]
     lattice = 1 / math.acosh(1 + 1 / (2 * length**2))

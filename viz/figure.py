@@ -100,9 +100,7 @@ def _draw_rendered(figure, frame, layers, boxes, shading, camera, spots) -> list
     if near is not None:
         panels.draw_outline(main, view, near, frame.spacing)
         axes = _axes(figure, *spots[1])
-        detail = scene.render(
-            frame, layers, near, _pixels(figure, axes), camera=camera, shading=shading, foot=0.07
-        )
+        detail = scene.render(frame, layers, near, _pixels(figure, axes), camera=camera, shading=shading, foot=0.07)
         panels.draw_view(axes, detail, "close-up")
         draw_labels(axes, detail, frame, layers, near)
         axes.set_title("Close-up of the outlined part", fontsize=9, loc="left", fontweight="bold")
@@ -172,9 +170,7 @@ def compose(
     rendered = opengl.rendering_available()
 
     figure.text(0.0125, 0.967, title or "Bone marrow", fontsize=17, fontweight="bold", va="center")
-    figure.text(
-        0.9875, 0.967, time_stamp(frame.time), fontsize=17, fontweight="bold", va="center", ha="right"
-    )
+    figure.text(0.9875, 0.967, time_stamp(frame.time), fontsize=17, fontweight="bold", va="center", ha="right")
     figure.text(0.0125, 0.935, caption(frame, drawn), fontsize=10.5, va="center", color=panels.INK)
     extent = " x ".join(f"{edge * frame.spacing / 1000:g}" for edge in frame.tissue.shape[::-1])
     part = f"slab {_range(frame, box, axis)}" if partial else "the whole lattice"

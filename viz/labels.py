@@ -31,9 +31,7 @@ MOST_OFF = 130.0
 def _candidates(frame, layers: Sequence[str], box: Box, kind: str, status: str | None) -> np.ndarray:
     """Points (n, 3) in um of one kind in a box."""
     if kind == "niche":
-        table = (
-            frame.slots[~frame.slots["occupied"].to_numpy(bool)] if "niches" in layers else frame.slots[:0]
-        )
+        table = frame.slots[~frame.slots["occupied"].to_numpy(bool)] if "niches" in layers else frame.slots[:0]
     elif kind in layers:
         table = frame.cells[(frame.cells["type"] == kind) & (frame.cells["status"] == status)]
     else:
@@ -83,9 +81,7 @@ def draw_labels(axes, view, frame, layers: Sequence[str], box: Box) -> list[str]
                     for other in placed
                 )
                 if inside and clear:
-                    covers = (
-                        (marks > np.array(area[:2]) - gap / 2) & (marks < np.array(area[2:]) + gap / 2)
-                    ).all(1)
+                    covers = ((marks > np.array(area[:2]) - gap / 2) & (marks < np.array(area[2:]) + gap / 2)).all(1)
                     if best is None or covers.sum() < best[0]:
                         best = (covers.sum(), area, left)
         if best is None:

@@ -42,9 +42,7 @@ def legend_entries(frame, layers: Sequence[str], box: Box) -> list[Entry]:
     cells: dict[str, list[Entry]] = {}
     for pair in drawn_groups(totals, layers):
         style = palette.cell_style(*pair)
-        cells.setdefault(pair[0], []).append(
-            Entry(style.label, "o", style.colour, totals[pair], shown.get(pair, 0))
-        )
+        cells.setdefault(pair[0], []).append(Entry(style.label, "o", style.colour, totals[pair], shown.get(pair, 0)))
     if "tumour" in cells:
         order = [style.label for style in palette.CELLS["tumour"].values()]
         cells["tumour"].sort(key=lambda entry: order.index(entry.label))
@@ -80,9 +78,7 @@ def draw_legend(axes, entries: Sequence[Entry], partial: bool) -> None:
     axes.set_axis_off()
     axes.set_label("legend")
     if any(entry.total is not None for entry in entries):
-        axes.text(
-            0.84 if partial else 1.0, 0.4, "number", fontsize=7.5, color="#666666", ha="right", va="center"
-        )
+        axes.text(0.84 if partial else 1.0, 0.4, "number", fontsize=7.5, color="#666666", ha="right", va="center")
         if partial:
             axes.text(1.0, 0.4, "in slab", fontsize=7.5, color="#666666", ha="right", va="center")
     for row, entry in enumerate(entries):
@@ -108,9 +104,7 @@ def draw_legend(axes, entries: Sequence[Entry], partial: bool) -> None:
             right = 0.84 if partial else 1.0
             axes.text(right, height, f"{entry.total:,}", fontsize=8.5, ha="right", va="center", color=INK)
             if partial:
-                axes.text(
-                    1.0, height, f"{entry.shown:,}", fontsize=8.5, ha="right", va="center", color="#666666"
-                )
+                axes.text(1.0, height, f"{entry.shown:,}", fontsize=8.5, ha="right", va="center", color="#666666")
 
 
 def round_length(most: float) -> float:
@@ -188,9 +182,7 @@ def draw_outline(axes, view, box: Box, spacing: float) -> None:
                 line.set_path_effects([withStroke(linewidth=2.4, foreground="white")])
 
 
-def draw_colour_bar(
-    figure, axes, shading: Shade, place=(0.55, 0.035, 0.42, 0.014), where=", on the far wall"
-):
+def draw_colour_bar(figure, axes, shading: Shade, place=(0.55, 0.035, 0.42, 0.014), where=", on the far wall"):
     """Draw the colour bar of the painted field, with its unit; `place` and `where` say where it is."""
     bar = axes.inset_axes(place)
     bar.set_label("colour bar")

@@ -168,9 +168,7 @@ def _add_cells(plotter, frame, layers, box, pixels_per_um) -> list[str]:
         style = palette.cell_style(kind, status)
         true = style.size * frame.spacing * pixels_per_um
         width = max(true, plotter.window_size[1] * LEAST_SHARE.get(kind, LEAST_OTHERS))
-        enlarged = (
-            f"{'HPCs' if kind == 'hpc' else f'{kind} cells'} are drawn larger than they are, to be seen"
-        )
+        enlarged = f"{'HPCs' if kind == 'hpc' else f'{kind} cells'} are drawn larger than they are, to be seen"
         if width > 1.2 * true and kind in LEAST_SHARE and enlarged not in notes:
             notes.append(enlarged)
         plotter.add_mesh(

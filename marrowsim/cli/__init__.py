@@ -14,5 +14,8 @@ def main() -> None:
         app()
     except Exception:
         traceback.print_exc()
-        print("\nThis is a mistake in marrowsim, not in your input. Please report it with the lines above.", file=sys.stderr)
+        print(
+            "\nThis is a mistake in marrowsim, not in your input. Please report it with the lines above.",
+            file=sys.stderr,
+        )
         sys.exit(BUG)

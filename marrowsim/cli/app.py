@@ -32,7 +32,8 @@ Bone = Annotated[
     ),
 ]
 Spacing = Annotated[
-    str | None, typer.Option(metavar="UM", help="Voxel size in the image, where its header does not tell: 19.5, or x,y,z.")
+    str | None,
+    typer.Option(metavar="UM", help="Voxel size in the image, where its header does not tell: 19.5, or x,y,z."),
 ]
 Crop = Annotated[
     str | None, typer.Option(metavar="UM", help="Use the central box of the image with these edges: 2000, or x,y,z.")
@@ -40,7 +41,9 @@ Crop = Annotated[
 Voxel = Annotated[str | None, typer.Option(metavar="UM", help="Voxel edge of the lattice (default 10).")]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help='Any other value of the scenario, such as time.step="12 min". Repeatable.'),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help='Any other value of the scenario, such as time.step="3 min". Repeatable.'
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -53,7 +56,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     """The niche of the bone marrow as a 3D hybrid cellular automaton."""
 
@@ -90,7 +95,9 @@ def check(
 @guarded
 def run(
     scenario: Scenario,
-    out: Annotated[Path | None, typer.Option("-o", "--output", metavar="DIR", help="Run folder (default runs/<scenario>-<seed>).")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Run folder (default runs/<scenario>-<seed>).")
+    ] = None,
     seed: Seed = None,
     threads: Threads = None,
     days: Days = None,
@@ -114,7 +121,9 @@ def run(
 @guarded
 def resume(
     folder: Folder,
-    days: Annotated[float | None, typer.Option(help="Run up to this many simulated days, counted from the start.")] = None,
+    days: Annotated[
+        float | None, typer.Option(help="Run up to this many simulated days, counted from the start.")
+    ] = None,
     threads: Threads = None,
     picture: Annotated[bool, typer.Option(help="Make picture.png at the end.")] = True,
 ) -> None:
@@ -175,7 +184,9 @@ def measure(
 @guarded
 def render(
     folder: Folder,
-    out: Annotated[Path | None, typer.Option("-o", "--output", metavar="PNG", help="Picture (default DIR/picture.png).")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="PNG", help="Picture (default DIR/picture.png).")
+    ] = None,
     frame: Annotated[int | None, typer.Option(help="Step number of the frame; the last one where not given.")] = None,
 ) -> None:
     """Draw a frame of a run with its readouts."""

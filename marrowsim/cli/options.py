@@ -6,7 +6,10 @@ import tomllib
 from collections.abc import Iterable
 from typing import Any
 
-from marrowsim.errors import Fault, ScenarioError
+from pydantic_core import PydanticCustomError
+
+from marrowsim.errors import Fault, MarrowsimError, ScenarioError
+from marrowsim.units import In
 
 
 def overrides_of(
@@ -44,6 +47,25 @@ def in_micrometres(text: str) -> str | list[str]:
     return lengths[0] if len(lengths) == 1 else lengths
 
 
+def micrometres(text: str, option: str) -> float | tuple[float, ...]:
+    """One length or three of an option, in um.
+
+    Raises
+    ------
+    MarrowsimError
+        Where they are no positive lengths.
+    """
+    parts = in_micrometres(text)
+    try:
+        lengths = tuple(In("um", low=1e-3).parse(part) for part in ([parts] if isinstance(parts, str) else parts))
+    except PydanticCustomError as error:
+        allowed = "a length in um, or three (x,y,z), more than 0"
+        raise MarrowsimError(Fault(error.message(), allowed, text, "for instance 19.5", option)) from None
+    if len(lengths) not in (1, 3):
+        raise MarrowsimError(Fault("one length or three are needed", "19.5, or x,y,z", text, where=option))
+    return lengths[0] if len(lengths) == 1 else lengths
+
+
 def _is_number(text: str) -> bool:
     try:
         float(text)
@@ -57,7 +79,7 @@ def _setting(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         what = "a setting needs a key, an equals sign and a value"
-        raise ScenarioError(Fault(what, "--set KEY=VALUE", text, 'for instance: --set "time.step=12 min"', "--set"))
+        raise ScenarioError(Fault(what, "--set KEY=VALUE", text, 'for instance: --set "time.step=3 min"', "--set"))
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:

@@ -16,7 +16,8 @@ from marrowsim.processes import PROCESSES
 from marrowsim.units import In
 
 MARKS = (
-    "marks: V read in the source; VC read in public code; C computed or measured; R recalled; E estimate or modelling choice"
+    "marks: V read in the source; VC read in public code; C computed or measured; R recalled; "
+    "E estimate or modelling choice"
 )
 
 
@@ -40,7 +41,9 @@ def _catalogue_record(key: str, leaf: dict[str, Any], model: type[ParameterSet])
     field = model.model_fields[name]
     value, _, unit = str(leaf["value"]).partition(" ")
     meaning = f"{entry}: {field.description}" + (f" ({rest[0]})" if rest else "")
-    return ParameterRecord(key, "", meaning, value, unit or _unit(field), str(leaf["range"]), leaf["source"], leaf["mark"])
+    return ParameterRecord(
+        key, "", meaning, value, unit or _unit(field), str(leaf["range"]), leaf["source"], leaf["mark"]
+    )
 
 
 def _unit(field: Any) -> str:
@@ -67,7 +70,9 @@ def print_arrows(*, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(arrows, indent=2, ensure_ascii=False))
         return
-    table = Table("arrow", "meaning", "knocked out by", caption='in a scenario: knockouts = ["<arrow>"]', caption_justify="left")
+    table = Table(
+        "arrow", "meaning", "knocked out by", caption='in a scenario: knockouts = ["<arrow>"]', caption_justify="left"
+    )
     for name, arrow in arrows.items():
         table.add_row(name, arrow["meaning"], ", ".join(f"{key} = {value}" for key, value in arrow["set"].items()))
     output().print(table)

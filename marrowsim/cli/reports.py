@@ -14,6 +14,7 @@ from marrowsim.cli.console import output
 from marrowsim.config import SCENARIOS, load_config, scenario_text
 from marrowsim.errors import Fault, ScenarioError, nearest
 from marrowsim.estimate import estimate
+from marrowsim.geometry.build import bone_of
 from marrowsim.processes import PROCESSES
 from marrowsim.storage.checkpoints import checkpoints
 from marrowsim.storage.compare import compare_runs, scenario_differences
@@ -36,9 +37,8 @@ def print_check(scenario: str, overrides: Mapping[str, Any]) -> None:
     config = load_config(scenario, PROCESSES, overrides)
     extent = None
     if config.geometry.image:
-        from marrowsim.geometry.images import image_extent  # noqa: PLC0415
-
-        extent = image_extent(config.geometry.image)
+        tissue = bone_of(config)[0]
+        extent = tuple(length * config.geometry.voxel for length in tissue.shape[::-1])
     cost = estimate(config, extent)
     geometry = config.geometry
     voxels = f"{' x '.join(map(str, cost.shape))} = {cost.voxels:,} voxels of {geometry.voxel:g} um"
@@ -46,7 +46,9 @@ def print_check(scenario: str, overrides: Mapping[str, Any]) -> None:
     table.add_row("title", config.title)
     table.add_row("geometry", geometry.kind + (f" {geometry.preset}" if geometry.kind == "trabecular" else ""))
     table.add_row("lattice", voxels)
-    table.add_row("time", f"{config.time.duration / 1440:g} days, {config.time.steps} steps of {config.time.step:g} min")
+    table.add_row(
+        "time", f"{config.time.duration / 1440:g} days, {config.time.steps} steps of {config.time.step:g} min"
+    )
     table.add_row("seed", str(config.seed))
     if config.knockouts:
         table.add_row("knocked out", ", ".join(config.knockouts))
@@ -82,7 +84,12 @@ def print_info(path: Path, *, as_json: bool) -> None:
     last = run.last
     step = last[0] if last else 0
     if as_json:
-        known = {"status": run.status, "checkpoint_step": step, "state_hash": last and last[1], "frames": run.frames.steps}
+        known = {
+            "status": run.status,
+            "checkpoint_step": step,
+            "state_hash": last and last[1],
+            "frames": run.frames.steps,
+        }
         typer.echo(json.dumps({**record, **known}, indent=2))
         return
     days = record["step_minutes"] / 1440
@@ -98,12 +105,16 @@ def print_info(path: Path, *, as_json: bool) -> None:
         table.add_row("finished", record["finished"])
     table.add_row("wall time", f"{duration(record['wall_seconds'])}, {record['threads']} thread(s)")
     table.add_row("frames", f"{len(run.frames)} (steps {', '.join(map(str, run.frames.steps))})")
-    table.add_row("checkpoints", ", ".join(str(int(item.stem)) for item in checkpoints(run.path / "checkpoints")) or "none")
+    table.add_row(
+        "checkpoints", ", ".join(str(int(item.stem)) for item in checkpoints(run.path / "checkpoints")) or "none"
+    )
     if record["image"]:
         table.add_row("image", f"{record['image']['file']}, SHA-256 {record['image']['sha256']}")
     if not record["shipped_schedule"]:
         table.add_row("processes", ", ".join(record["processes"]) + " (a schedule of its own)")
-    table.add_row("made with", f"marrowsim {software['marrowsim']}, Python {software['python']}, {software['platform']}")
+    table.add_row(
+        "made with", f"marrowsim {software['marrowsim']}, Python {software['python']}, {software['platform']}"
+    )
     table.add_row("size", readable(folder_size(run.path)))
     output().print(table)
     if run.status in ("interrupted", "failed"):

@@ -78,7 +78,9 @@ def render_run(path: Path, out: Path | None, step: int | None) -> None:
     target = out or run.path / "picture.png"
     if not target.absolute().parent.is_dir():
         given = str(target.absolute().parent)
-        raise MarrowsimError(Fault("there is no such folder for the picture", given=given, remedy="make it, or choose another -o PNG"))
+        raise MarrowsimError(
+            Fault("there is no such folder for the picture", given=given, remedy="make it, or choose another -o PNG")
+        )
     with Stages("drawing"):
         draw(run.path, target, step)
     output().print(f"picture: {target}")

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from marrowsim import tissues
 from marrowsim.config.faults import Places
+from marrowsim.config.rates import rate_faults
 from marrowsim.config.sections import Geometry, Output, Time, Vessels
 from marrowsim.errors import Fault, nearest
 from marrowsim.units import In
@@ -53,9 +54,7 @@ def _cells(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
     """Cell types that are seeded or injected, and fields that cells exchange with, must exist."""
     cells, fields = _table(data, "cells"), _table(data, "fields")
     for section in ("seeding", "injection"):
-        entries = data.get(section)
-        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
-            name = entry.get("cell") if isinstance(entry, dict) else None
+        for index, name in enumerate(_named(data, section)):
             if isinstance(name, str) and name not in cells:
                 where = places((section, str(index), "cell"))
                 yield Fault("unknown cell type", ", ".join(cells), f"'{name}'", nearest(name, cells), where)
@@ -64,6 +63,13 @@ def _cells(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
             for field in set(_table(cell, kind)) - set(fields):
                 where = places(("cells", name, kind, field))
                 yield Fault("unknown field", ", ".join(fields), f"'{field}'", nearest(field, fields), where)
+
+
+def _named(data: Mapping[str, Any], section: str) -> list[Any]:
+    """The cell types that the entries of `seeding` or `injection` name; None where one names none."""
+    entries = data.get(section)
+    entries = entries if isinstance(entries, list) else []
+    return [entry.get("cell") if isinstance(entry, dict) else None for entry in entries]
 
 
 def _fields(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
@@ -83,12 +89,19 @@ def _time(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
         return
     if duration is not None and not 1 <= round(duration / step) <= MOST_STEPS:
         allowed = f"one step ({step:g} min) or more, and not more than {MOST_STEPS} steps"
-        yield Fault("the run has no step, or too many", allowed, f"{duration:g} min", "", places(("time", "duration")))
+        remedy = "a longer duration, or a shorter time.step" if duration < step else "a shorter duration"
+        where = places(("time", "duration"))
+        yield Fault("the run has no step, or too many", allowed, f"{duration:g} min", remedy, where)
     for name in Output.model_fields:
         every = _quantity(_value(data, "output", name), "min")
         if every is not None and every < step:
             where = places(("output", name))
-            yield Fault("this is shorter than a time step", f"{step:g} min or more", f"{every:g} min", "", where)
+            remedy = f'{name} = "{step:g} min", or a shorter time.step'
+            yield Fault("this is shorter than a time step", f"{step:g} min or more", f"{every:g} min", remedy, where)
+    named = [name for section in ("seeding", "injection") for name in _named(data, section)]
+    added = {name for name in named if isinstance(name, str)}
+    vessels = _value(data, "vessels", "source") != "none"
+    yield from rate_faults(_table(data, "cells"), added, step, vessels=vessels, where=places(("time", "step")))
 
 
 def _lattice(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
@@ -101,7 +114,9 @@ def _lattice(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
     given = " x ".join(f"{count}" for count in counts) + " voxels"
     if min(counts) < FEWEST_VOXELS:
         allowed = f"{FEWEST_VOXELS} voxels or more along every edge"
-        yield Fault("the box is too small for its voxels", allowed, given, "a larger size", places(("geometry", "size")))
+        yield Fault(
+            "the box is too small for its voxels", allowed, given, "a larger size", places(("geometry", "size"))
+        )
     if counts[0] * counts[1] * counts[2] > MOST_VOXELS:
         remedy = "a smaller size or a larger voxel"
         yield Fault("the lattice is too large", f"{MOST_VOXELS} voxels", given, remedy, places(("geometry", "size")))
@@ -112,14 +127,22 @@ def _image(data: Mapping[str, Any], places: Places, files: bool) -> Iterator[Fau
     kind, image = _value(data, "geometry", "kind"), _table(data, "geometry", "image")
     if kind == "image" and not image:
         remedy = "give the file by --bone FILE, or as file under [geometry.image]"
-        yield Fault("no image is named", "kind = 'image' with [geometry.image]", "", remedy, places(("geometry", "kind")))
+        yield Fault(
+            "no image is named", "kind = 'image' with [geometry.image]", "", remedy, places(("geometry", "kind"))
+        )
     if kind in ("trabecular", "dish") and image:
-        remedy = 'set geometry.kind = "image", or remove [geometry.image]'
+        remedy = 'name the image by --bone FILE, or set geometry.kind = "image", or leave its spacing and crop out'
         yield Fault("the image would not be used", "", f"kind = '{kind}'", remedy, places(("geometry", "image")))
     file = image.get("file")
     if files and isinstance(file, (str, Path)) and not Path(file).expanduser().exists():
         remedy = "check the path; a relative one is looked up beside the scenario file"
-        yield Fault("there is no such image", "a file, or a folder of TIFF slices", str(file), remedy, places(("geometry", "image", "file")))
+        yield Fault(
+            "there is no such image",
+            "a file, or a folder of TIFF slices",
+            str(file),
+            remedy,
+            places(("geometry", "image", "file")),
+        )
     if image.get("threshold") is not None and image.get("labels") is not None:
         where = places(("geometry", "image", "threshold"))
         yield Fault("an image is either grey or labels", "threshold or labels", "both", "remove one of them", where)
@@ -130,7 +153,7 @@ def _vessels(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
     source = _value(data, "vessels", "source")
     labels = _table(data, "geometry", "image", "labels")
     if source == "labels" and not {"sinusoid", "arteriole"} & set(labels):
-        remedy = "name their values under [geometry.image.labels], or set vessels.source = \"grown\""
+        remedy = 'name their values under [geometry.image.labels], or set vessels.source = "grown"'
         yield Fault("the labels of the vessels are not given", "", "", remedy, places(("vessels", "source")))
     if source == "none" and data.get("injection"):
         remedy = 'use [[seeding]] to put cells into the medium, or set vessels.source = "grown"'

@@ -15,6 +15,7 @@ from marrowsim.parameters import ParameterSet
 SECTION = re.compile(r"^\s*\[+\s*(?P<path>[^\]]+?)\s*\]+\s*(#.*)?$")
 KEY = re.compile(r"""^\s*(?P<key>[\w."'>\-]+?)\s*=""")
 ONE_OR_THREE = re.compile(r"^(function-plain|tuple)\[")
+IMAGE = ("geometry", "image", "file")
 TABLES = ("model_type", "model_attributes_type", "dict_type")
 BOUNDS = {"ge": "{} or more", "gt": "more than {}", "le": "{} or less", "lt": "less than {}"}
 
@@ -81,7 +82,9 @@ def _model_in(annotation: Any) -> Any:
 def faults_of(error: ValidationError, places: Places, names: Callable[[tuple[str, ...]], list[str]]) -> list[Fault]:
     """The errors of pydantic in our own words; `names` gives the keys that are allowed at a path."""
     items = error.errors(include_url=False)
-    lists = {item["loc"][:-1] for item in items if _alternative(item) == "one" and isinstance(item["input"], (list, tuple))}
+    lists = {
+        item["loc"][:-1] for item in items if _alternative(item) == "one" and isinstance(item["input"], (list, tuple))
+    }
     faults = []
     for item in items:
         alternative = _alternative(item)
@@ -107,7 +110,8 @@ def _fault(item: Mapping[str, Any], places: Places, names: Callable[[tuple[str, 
         known = names(path[:-1])
         return Fault("unknown key", ", ".join(known), path[-1], nearest(path[-1], known) or "remove it", where)
     if kind == "missing":
-        return Fault("a value is missing", remedy=f"give {path[-1]}", where=where)
+        remedy = "give --bone FILE, or file under [geometry.image]" if path == IMAGE else f"give {path[-1]}"
+        return Fault("a value is missing", remedy=remedy, where=where)
     shown = "a table" if isinstance(given, dict) else repr(given)
     if path == ("format",):
         remedy = "use the version of marrowsim that this scenario was written for"

@@ -39,7 +39,9 @@ def scenario_text(name_or_path: str | Path) -> tuple[str, str]:
     try:
         return path.read_text(encoding="utf-8"), name
     except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(Fault("the scenario cannot be read", "a text file in UTF-8", str(error), where=name)) from None
+        raise ScenarioError(
+            Fault("the scenario cannot be read", "a text file in UTF-8", str(error), where=name)
+        ) from None
 
 
 def load_config(
@@ -163,7 +165,9 @@ def _knock_out(data: dict[str, Any], name: Any, where: str) -> list[Fault]:
     """Apply one arrow's switch to the merged scenario."""
     arrows = catalogue.load("arrows")
     if not isinstance(name, str) or name not in arrows:
-        return [Fault("unknown arrow", ", ".join(arrows), f"'{name}'", nearest(str(name), arrows), f"{where}: knockouts")]
+        return [
+            Fault("unknown arrow", ", ".join(arrows), f"'{name}'", nearest(str(name), arrows), f"{where}: knockouts")
+        ]
     faults = []
     for key, value in arrows[name]["set"].items():
         section, entry, rest = key.split(".", 2)

@@ -96,7 +96,9 @@ class Vessels(ParameterSet):
         source="30 +- 5 % of marrow, Nombela-Arrieta 2013 Nat Cell Biol; less at 10 um",
         mark="V/E",
     )
-    diameter: PositiveLength = parameter("25 um", "sinusoid diameter", span="15-40 um", source="mouse imaging", mark="R")
+    diameter: PositiveLength = parameter(
+        "25 um", "sinusoid diameter", span="15-40 um", source="mouse imaging", mark="R"
+    )
     distance: PositiveLength = parameter(
         "60 um",
         "distance between neighbouring vessels, centre to centre",
@@ -125,22 +127,39 @@ class Stroma(ParameterSet):
     """What is placed in the marrow before the run."""
 
     car: Density = parameter(
-        "25000 /mm^3", "CAR cells", symbol="n_CAR", span="1e4-5e4 /mm^3", source="Gomariz 2018 Nat Commun 9:2532", mark="V/R"
+        "25000 /mm^3",
+        "CAR cells",
+        symbol="n_CAR",
+        span="1e4-5e4 /mm^3",
+        source="Gomariz 2018 Nat Commun 9:2532",
+        mark="V/R",
     )
     fibroblast: Density = parameter("2000 /mm^3", "fibroblasts", symbol="n_NF", span="500-5000 /mm^3", mark="E")
     lining: SurfaceDensity = parameter(
-        "360 /mm^2", "bone-lining cells on bone surface", span="200-600 /mm^2", source="about 19 nuclei /mm: Miller 1980", mark="R"
+        "360 /mm^2",
+        "bone-lining cells on bone surface",
+        span="200-600 /mm^2",
+        source="about 19 nuclei /mm: Miller 1980",
+        mark="R",
     )
     slots: Density = parameter(
         "3000 /mm^3", "niche slots", symbol="n_slot", span="2e3-1e4 /mm^3", source="for an occupancy of 0.65", mark="E"
     )
     vessel_plateau: PositiveLength = parameter(
-        "10 um", "distance from a vessel up to which stroma and slots are densest", source="Acar 2015 Nature 526:126", mark="V/E"
+        "10 um",
+        "distance from a vessel up to which stroma and slots are densest",
+        source="Acar 2015 Nature 526:126",
+        mark="V/E",
     )
     vessel_decay: PositiveLength = parameter(
-        "10 um", "distance over which their density falls to 1/e beyond", source="Acar 2015; Ding & Morrison 2013", mark="V/E"
+        "10 um",
+        "distance over which their density falls to 1/e beyond",
+        source="Acar 2015; Ding & Morrison 2013",
+        mark="V/E",
     )
-    slot_reach: PositiveLength = parameter("20 um", "farthest distance of a slot from a sinusoid", span="10-20 um", mark="E")
+    slot_reach: PositiveLength = parameter(
+        "20 um", "farthest distance of a slot from a sinusoid", span="10-20 um", mark="E"
+    )
     occupancy: Fraction = parameter(
         0.65,
         "share of slots held by HPCs at the start",
@@ -158,7 +177,12 @@ class Receptor(ParameterSet):
     """CXCR4 occupancy theta = C / (C + K_d (1 + A / K_A)) and signal a = R theta / (1 + beta theta)."""
 
     dissociation_constant: Concentration = parameter(
-        "4 nM", "CXCL12-CXCR4", symbol="K_d", span="1-10 nM", source="4.4 nM: Wu & Lin 2011 PLoS One 6:e18805", mark="V/R"
+        "4 nM",
+        "CXCL12-CXCR4",
+        symbol="K_d",
+        span="1-10 nM",
+        source="4.4 nM: Wu & Lin 2011 PLoS One 6:e18805",
+        mark="V/R",
     )
     desensitisation: Number = parameter(
         0.83,
@@ -183,9 +207,16 @@ class HypoxiaResponse(ParameterSet):
     """HIF response h(p) = 1 / (1 + (p / p50)^n)."""
 
     half_pressure: Pressure = parameter(
-        "13 mmHg", "pO2 at half of the HIF-1 maximum", symbol="p50", span="8-15 mmHg", source="Jiang 1996 Am J Physiol 271:C1172", mark="V"
+        "13 mmHg",
+        "pO2 at half of the HIF-1 maximum",
+        symbol="p50",
+        span="8-15 mmHg",
+        source="Jiang 1996 Am J Physiol 271:C1172",
+        mark="V",
     )
-    exponent: Number = parameter(3.0, "Hill coefficient", symbol="n_H", span="2-4", source="fit to Jiang 1996", mark="C/E")
+    exponent: Number = parameter(
+        3.0, "Hill coefficient", symbol="n_H", span="2-4", source="fit to Jiang 1996", mark="C/E"
+    )
 
 
 class Seeding(ParameterSet):
@@ -217,5 +248,3 @@ class Output(ParameterSet):
     """time between frames of the lattice"""
     checkpoint_every: PositiveDuration = "6 h"
     """simulated time between checkpoints"""
-
-

@@ -12,6 +12,7 @@ from marrowsim import tissues
 from marrowsim.config import Config
 from marrowsim.errors import Fault, GeometryError
 from marrowsim.geometry import placement
+from marrowsim.geometry.image import read_bone
 from marrowsim.geometry.trabecular import PRESETS, generate_trabecular
 from marrowsim.geometry.vessels import grow_vessels
 
@@ -63,7 +64,7 @@ def build_geometry(config: Config, say: Callable[[str], None] = lambda _: None) 
         Where the image cannot be read, or what is asked for has no place.
     """
     say(_bone_words(config))
-    tissue, report = _bone(config)
+    tissue, report = bone_of(config)
     if np.count_nonzero(tissue == tissues.MARROW) < SMALLEST_MARROW:
         raise GeometryError(
             Fault(
@@ -87,13 +88,12 @@ def _bone_words(config: Config) -> str:
     return words[config.geometry.kind]
 
 
-def _bone(config: Config) -> tuple[np.ndarray, dict[str, Any]]:
+def bone_of(config: Config) -> tuple[np.ndarray, dict[str, Any]]:
     """Tissue before vessels, and where it came from."""
     section = config.geometry
     if section.kind == "image":
         image = section.image
         labels = None if image.labels is None else dict(image.labels)
-        from marrowsim.geometry.image import read_bone
         bone = read_bone(
             image.file,
             spacing=image.spacing,

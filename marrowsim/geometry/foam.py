@@ -74,16 +74,12 @@ def grow_foam(extent, cell: float, plate_share: float, seed: int) -> Foam:
     points = index + phase + JITTER * jitter
     diagram = Voronoi(points)
     corners = diagram.vertices * cell_edges
-    plate_draw, missing_draw, thickness_draw = (
-        draws(draw) for draw in (_DRAW_PLATE, _DRAW_MISSING, _DRAW_THICKNESS)
-    )
+    plate_draw, missing_draw, thickness_draw = (draws(draw) for draw in (_DRAW_PLATE, _DRAW_MISSING, _DRAW_THICKNESS))
 
     windows = _windows(diagram.ridge_points, plate_draw)
     sites_of_edge: dict[tuple[int, int], set[int]] = {}
     plates, plate_thickness = [], []
-    for ridge, (sites, face) in enumerate(
-        zip(diagram.ridge_points.tolist(), diagram.ridge_vertices, strict=True)
-    ):
+    for ridge, (sites, face) in enumerate(zip(diagram.ridge_points.tolist(), diagram.ridge_vertices, strict=True)):
         if -1 in face:
             continue
         for first, second in zip(face, face[1:] + face[:1], strict=True):

@@ -93,9 +93,7 @@ def read_bone(
     _check_size(grid.shape, high - low, voxel, where)
 
     if labels is not None and threshold is not None:
-        raise ImageError(
-            Fault("labels and a threshold exclude each other", "one of them", "both", where=where)
-        )
+        raise ImageError(Fault("labels and a threshold exclude each other", "one of them", "both", where=where))
     if labels is not None:
         tissue = tissue_of_labels(volume.values[box], labels, where)
         before = _bone_fraction(tissue)

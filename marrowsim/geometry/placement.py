@@ -176,9 +176,7 @@ def place_stroma(
     return placed
 
 
-def place_slots(
-    tissue, spacing, car_sites, *, seed, occupied=None, density=3e-6, reach=20.0, plateau=10.0, decay=3.5
-):
+def place_slots(tissue, spacing, car_sites, *, seed, occupied=None, density=3e-6, reach=20.0, plateau=10.0, decay=3.5):
     """Niche slots: free marrow voxels with a face on a CAR cell, within `reach` of a sinusoid.
 
     Parameters

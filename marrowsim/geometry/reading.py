@@ -57,9 +57,7 @@ def read_volume(path) -> Volume:
     """
     path = Path(path)
     if not path.exists():
-        raise ImageError(
-            Fault("there is no such image", given=str(path), remedy="check the path", where=path.name)
-        )
+        raise ImageError(Fault("there is no such image", given=str(path), remedy="check the path", where=path.name))
     name = path.name.lower()
     reader = (
         _read_slices

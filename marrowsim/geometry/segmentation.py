@@ -74,9 +74,7 @@ def tissue_of_labels(values, labels, where: str) -> np.ndarray:
     present = np.unique(values)
     if not np.array_equal(present, np.rint(present)):
         given = f"values such as {present[present != np.rint(present)][0]:g}"
-        faults.append(
-            Fault("a label image holds whole numbers", "whole numbers", given, "leave the labels out", where)
-        )
+        faults.append(Fault("a label image holds whole numbers", "whole numbers", given, "leave the labels out", where))
     elif not faults and (unmapped := [int(value) for value in present if int(value) not in meaning]):
         faults.append(
             Fault(

@@ -96,9 +96,7 @@ def slices_of(folder) -> list[Path]:
     files = [file for file in folder.iterdir() if file.suffix.lower() in (".tif", ".tiff")]
     return sorted(
         files,
-        key=lambda file: [
-            (len(p), p) if p.isdigit() else (0, p) for p in re.split(r"(\d+)", file.name.lower())
-        ],
+        key=lambda file: [(len(p), p) if p.isdigit() else (0, p) for p in re.split(r"(\d+)", file.name.lower())],
     )
 
 

@@ -8,15 +8,15 @@ from types import MappingProxyType
 import numpy as np
 from scipy import ndimage
 
+from ..bone_morphometry import squared_distance, thickness_moments
 from ..errors import Fault, GeometryError, nearest
-from ..morphometry import squared_distance, thickness_moments
 from ..tissues import BONE, MARROW
 from .foam import LARGEST_PLATE_SHARE, foam_field, grow_foam, stretch
 
 
 @dataclass(frozen=True)
 class TrabecularTarget:
-    """What generated bone is to measure (`marrowsim.morphometry`).
+    """What generated bone is to measure (`marrowsim.bone_morphometry`).
 
     Attributes
     ----------
@@ -219,9 +219,7 @@ def _check(target, shape, spacing) -> None:
     volume = target.bone_volume_fraction
     thickness, separation = target.trabecular_thickness, target.trabecular_separation
     if not SMALLEST_FRACTION <= volume <= LARGEST_FRACTION:
-        faults.append(
-            Fault("BV/TV is out of range", f"{SMALLEST_FRACTION} to {LARGEST_FRACTION}", f"{volume:g}")
-        )
+        faults.append(Fault("BV/TV is out of range", f"{SMALLEST_FRACTION} to {LARGEST_FRACTION}", f"{volume:g}"))
     if not 0.0 < thickness < separation < np.inf:
         faults.append(
             Fault(

@@ -115,9 +115,7 @@ def grow_vessels(
         shell = clear & (solid + arteriole_diameter / 2 <= endosteal_distance)
         lumen = _prefix(key, wanted - share)
         used = nodes[lumen[tuple(nodes.astype(np.int64).T)]]
-        own = _arterioles(
-            marrow & ~lumen, clear, shell, used, spacing, share, seed, arteriole_diameter, distance
-        )
+        own = _arterioles(marrow & ~lumen, clear, shell, used, spacing, share, seed, arteriole_diameter, distance)
         grown[_prefix(own, share)] = ARTERIOLE
         key[grown == ARTERIOLE] = UNSTAMPED
         wanted -= np.count_nonzero(grown == ARTERIOLE)
@@ -168,9 +166,7 @@ def _arterioles(room, clear, shell, junctions, spacing, wanted, seed, diameter, 
     step = max(ARTERIOLE_STEP / spacing, 2.0)
     nodes = scatter(shell, step, seed=seed, draw=DRAW_ARTERIOLE)
     count = samples(max(2 * step, 2 * distance / spacing))
-    edges = join(
-        nodes, neighbours(nodes, 2 * step), shell, count, bend=BEND, seed=seed, draw=DRAW_ARTERIOLE_BEND
-    )
+    edges = join(nodes, neighbours(nodes, 2 * step), shell, count, bend=BEND, seed=seed, draw=DRAW_ARTERIOLE_BEND)
     joints = _joints(nodes, junctions, clear, distance / spacing, count)
     if len(edges) and len(joints):
         leaf_reach = LEAVES_PER_DISTANCE * distance / spacing

@@ -86,7 +86,8 @@ class Fields(ShippedProcess):
             state.tissue, state.walls, tissues.IS_ENTERABLE, state.occupant, state.cells.type, state.cells.cxcr4,
             by_tissue(config, name, field), by_cell(config, name),
             float(config.per_voxel(name, field.wall_secretion * edge**2 / 100.0)), field.wall_decay * 10.0 / edge,
-            max(0.0, 1.0 - CELL_VOLUME / config.voxel_volume), field.receptor_uptake * CELL_VOLUME / config.voxel_volume,
+            max(0.0, 1.0 - CELL_VOLUME / config.voxel_volume),
+            field.receptor_uptake * CELL_VOLUME / config.voxel_volume,
             state.fields[name], config.receptor.half_occupancy,
             oxygen, config.hypoxia.half_pressure, config.hypoxia.exponent, *out, clock.threads,
         )  # fmt: skip

@@ -6,7 +6,6 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -191,9 +190,7 @@ def _write(file: h5py.File, name: str, array: np.ndarray) -> None:
 
 def _arrays(file: h5py.File) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
-    file.visititems(
-        lambda name, item: arrays.__setitem__(name, item[...]) if isinstance(item, h5py.Dataset) else None
-    )
+    file.visititems(lambda name, item: arrays.__setitem__(name, item[...]) if isinstance(item, h5py.Dataset) else None)
     return arrays
 
 
@@ -207,8 +204,7 @@ def _require_format(file: h5py.File, kind: str, path: Path) -> None:
                 f"the {kind} was written by another version, which need not compute the same bits",
                 f"marrowsim {__version__} (format {FORMAT})",
                 f"marrowsim {version} (format {found})",
-                f"install marrowsim {version}, or start anew with: "
-                f"marrowsim run {_folder(path) / 'scenario.toml'}",
+                f"install marrowsim {version}, or start anew with: marrowsim run {_folder(path) / 'scenario.toml'}",
                 str(path),
             )
         )

@@ -62,7 +62,9 @@ def _readouts(first: Run, second: Run) -> Difference | None:
         for name, value in row.items():
             if value != other[name] and not (value != value and other[name] != other[name]):
                 where = f"{row['time (h)']:g} h, row {index + 1}"
-                return Difference(round(row["time (h)"] * 60 / minutes), f"readout '{name}'", where, repr(value), repr(other[name]))
+                return Difference(
+                    round(row["time (h)"] * 60 / minutes), f"readout '{name}'", where, repr(value), repr(other[name])
+                )
     if len(one) != len(two):
         longer = max(one, two, key=len)
         step = round(longer["time (h)"].iloc[min(len(one), len(two))] * 60 / minutes)

@@ -210,4 +210,6 @@ def read_frame(path: str | Path) -> Frame:
         remedy = "delete it; the other frames are not touched by this"
         if not path.exists():
             remedy = "see the folder frames/ for those there are"
-        raise RunFolderError(Fault("the frame cannot be read", given=str(error), remedy=remedy, where=str(path))) from error
+        raise RunFolderError(
+            Fault("the frame cannot be read", given=str(error), remedy=remedy, where=str(path))
+        ) from error

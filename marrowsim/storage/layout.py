@@ -36,7 +36,9 @@ def require_free(path: str | Path, *, overwrite: bool = False) -> None:
         return
     run = path.is_dir() and (path / "run.json").is_file()
     if not overwrite:
-        remedy = f"go on with it: marrowsim resume {path}; or replace it: --overwrite; or choose another one with -o DIR"
+        remedy = (
+            f"go on with it: marrowsim resume {path}; or replace it: --overwrite; or choose another one with -o DIR"
+        )
         raise RunFolderError(
             Fault(
                 "the run folder exists already" if run else "there is something else in the place of the run folder",

@@ -19,8 +19,8 @@ from marrowsim.schedule import schedule_of
 from marrowsim.simulation import Simulation
 from marrowsim.storage.checkpoints import checkpoints, write_checkpoint, write_geometry
 from marrowsim.storage.files import disk_errors, sync_folder, write_atomically
-from marrowsim.storage.layout import FOLDERS, LOCK, delete, locked, require_free, write_record, write_scenario
 from marrowsim.storage.frames import SUFFIX, Frame, write_frame
+from marrowsim.storage.layout import FOLDERS, LOCK, delete, locked, require_free, write_record, write_scenario
 from marrowsim.storage.series import Series
 
 FORMAT = 1
@@ -39,7 +39,7 @@ class Stopped(KeyboardInterrupt):
 class _LogFile(logging.FileHandler):
     """run.log; a line that cannot be written (disk full) never disturbs the run."""
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  (name set by logging)
+    def handleError(self, record: logging.LogRecord) -> None:
         pass
 
 
@@ -121,7 +121,12 @@ class RunFolder:
         """
         lock = locked(path)
         config, step = simulation.config, simulation.state.step
-        entry = {"at": provenance.now(), "step": step, "threads": simulation.threads, "command": provenance.command_line()}
+        entry = {
+            "at": provenance.now(),
+            "step": step,
+            "threads": simulation.threads,
+            "command": provenance.command_line(),
+        }
         record = {**record, "status": "running", "resumed": [*record["resumed"], entry], "steps": config.time.steps}
         series = Series(simulation.rows)
         record |= {"step": step, "finished": None, "hash": None, "error": None, **_processes(simulation)}
@@ -227,7 +232,7 @@ def _processes(simulation: Simulation) -> dict[str, Any]:
 def _first_record(simulation: Simulation) -> dict[str, Any]:
     config = simulation.config
     image = config.geometry.image
-    digest = provenance.file_hash(image.file) if image and image.file.exists() else None
+    digest = simulation.geometry.report["source"]["sha256"] if image else None
     return {
         "kind": KIND,
         "format": FORMAT,

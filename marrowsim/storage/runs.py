@@ -143,7 +143,9 @@ class Run:
         if version != __version__:
             remedy = f"install marrowsim {version}, or start anew with: marrowsim run {self.path / 'scenario.toml'}"
             what = "the run was made by another version, which need not compute the same bits"
-            raise RunFolderError(Fault(what, f"marrowsim {__version__}", f"marrowsim {version}", remedy, str(self.path)))
+            raise RunFolderError(
+                Fault(what, f"marrowsim {__version__}", f"marrowsim {version}", remedy, str(self.path))
+            )
         config = self.config
         if days is not None:
             scenario = self.path / "scenario.toml"
@@ -156,9 +158,7 @@ class Run:
             done = f"{state.minutes / 1440:g} days are done"
             raise RunFolderError(Fault("the run is farther than that", f"more than {done}", f"{days:g} days"))
         history = series.rows(checkpoint.readouts) if checkpoint else []
-        return Simulation(
-            config, geometry=geometry, state=state, schedule=schedule, threads=threads, history=history
-        )
+        return Simulation(config, geometry=geometry, state=state, schedule=schedule, threads=threads, history=history)
 
     def _schedule(self, config: Config, own: dict[str, Process]) -> tuple[Process, ...]:
         shipped = {process.name: process for process in schedule_of(config)}

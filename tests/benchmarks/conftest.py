@@ -3,11 +3,12 @@
 `record(benchmark, outcome)` stores, after the benchmark ran, the ratio of its fastest round to the frozen
 reference sweep timed in the same process, and the hash of its outcome. Both are compared with
 baseline.json: another hash is a failure, and so is a ratio beyond `SLOWER`. To accept new figures, run
-with --update-baseline and commit the file with the reason.
+with MARROWSIM_UPDATE_BASELINE=1 and commit the file with the reason.
 """
 
 import hashlib
 import json
+import os
 import time
 from pathlib import Path
 
@@ -21,8 +22,10 @@ SLOWER = 2.0
 SIZE = 96
 
 
-def pytest_addoption(parser):
-    parser.addoption("--update-baseline", action="store_true", help="write the measured ratios and hashes as baseline")
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.bench)
 
 
 @pytest.fixture(scope="session")
@@ -53,12 +56,12 @@ def record(request, reference_seconds):
         benchmark.extra_info.update(ratio=ratio, hash=digest)
         name = request.node.name
         known = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
-        if request.config.getoption("--update-baseline"):
+        if os.environ.get("MARROWSIM_UPDATE_BASELINE") == "1":
             if ratio is not None:
                 known[name] = {"ratio": round(ratio, 3), "hash": digest}
                 BASELINE.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
             return
-        assert name in known, "no baseline: run with --update-baseline"
+        assert name in known, "no baseline: run with MARROWSIM_UPDATE_BASELINE=1"
         assert digest == known[name]["hash"], "the result changed"
         if ratio is not None:
             assert ratio < SLOWER * known[name]["ratio"], f"slower: {ratio:.2f}, baseline {known[name]['ratio']:.2f}"

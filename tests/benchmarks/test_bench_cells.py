@@ -15,7 +15,7 @@ def homing():
     overrides = {"geometry.size": ["400 um", "400 um", "400 um"]}
     simulation = Simulation(load_config("homing", PROCESSES, overrides), threads=1)
     simulation.run(steps=20)
-    return simulation
+    return simulation, np.frombuffer(simulation.state.hash().encode(), dtype=np.uint8)
 
 
 @pytest.fixture
@@ -44,14 +44,14 @@ def test_process_on_a_crowd(crowd, benchmark, record, name):
 
 @pytest.mark.parametrize("name", ["fields", "motility", "cycle", "niche", "circulation"])
 def test_process_in_homing(homing, benchmark, record, name):
-    process = homing.config.processes[name]
-    outcome = np.frombuffer(homing.state.hash().encode(), dtype=np.uint8) if name == "fields" else np.zeros(0)
+    simulation, outcome = homing
+    process = simulation.config.processes[name]
     steps = iter(range(100, 10**6))
-    benchmark.pedantic(lambda: process.update(homing.state, Clock(next(steps), 6.0, 1, 1)), rounds=8)
+    benchmark.pedantic(lambda: process.update(simulation.state, Clock(next(steps), 6.0, 1, 1)), rounds=30)
     record(benchmark, outcome)
 
 
 def test_geometry(benchmark, record):
     config = load_config("homing", PROCESSES, {"geometry.size": ["300 um", "300 um", "300 um"]})
-    geometry = benchmark.pedantic(build_geometry, (config,), rounds=1)
+    geometry = benchmark.pedantic(build_geometry, (config,), rounds=3)
     record(benchmark, geometry.tissue, geometry.slots, *geometry.residents.values())

@@ -20,32 +20,32 @@ def case(request):
     field = np.zeros(shape, np.float32)
     solver = FieldSolver(relative, SPACING, DIFFUSIVITY)
     solver.solve(field, source, DECAY, cycles=3)
-    return solver, relative, source, field
+    return solver, relative, source, field, field.copy()
 
 
 def test_cycle(case, benchmark, record):
-    solver = case[0]
+    solver, outcome = case[0], case[-1]
     benchmark(multigrid.cycle, solver._levels, solver._scratch)
-    record(benchmark)
+    record(benchmark, outcome)
 
 
 def test_load(case, benchmark, record):
-    solver, _, source, field = case
+    solver, _, source, field, outcome = case
     scale = SPACING**2 / DIFFUSIVITY
     terms = (source, NOTHING, DECAY, NOTHING, 1.0, scale, solver._scratch)
     benchmark(multigrid_terms.load, solver._levels, field, *terms)
-    record(benchmark)
+    record(benchmark, outcome)
 
 
 def test_store(case, benchmark, record):
-    solver, _, source, field = case
+    solver, _, source, field, outcome = case
     terms = (source, NOTHING, DECAY, NOTHING, 1.0, solver._scratch)
     benchmark(multigrid_terms.store, solver._levels[0], field, *terms)
-    record(benchmark)
+    record(benchmark, outcome)
 
 
 def test_update_mask(case, benchmark, record):
-    solver, relative, _, _ = case
+    solver, relative, _, _, outcome = case
     masks = [relative, relative.copy()]
     masks[1][20:40, 20:40, 20:40] = 0
 
@@ -55,18 +55,20 @@ def test_update_mask(case, benchmark, record):
 
     benchmark.pedantic(swap, rounds=4)
     solver.update_mask(relative)
-    record(benchmark)
+    record(benchmark, outcome)
 
 
 @pytest.mark.parametrize("cycles", [1, 3])
 def test_solve(case, benchmark, record, cycles):
-    solver, _, source, field = case
+    solver, _, source, field, outcome = case
     benchmark(solver.solve, field, source, DECAY, cycles=cycles)
-    record(benchmark)
+    record(benchmark, outcome)
 
 
 def test_uptake(case, benchmark, record):
-    solver, relative, source, field = case
+    solver, relative, source, field, _ = case
     terms = {"uptake": relative, "half_saturation": 1.0, "cycles": 4}
+    outcome = np.zeros_like(field)
+    solver.solve(outcome, source, DECAY, **terms)
     benchmark(solver.solve, field, source, DECAY, **terms)
-    record(benchmark)
+    record(benchmark, outcome)

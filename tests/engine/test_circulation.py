@@ -119,5 +119,7 @@ def test_cells_in_are_cells_out_and_cells_there(make_state):
     status = np.bincount(state.cells.status, minlength=4)
     on_lattice = status[Status.FREE] + status[Status.ARRESTED]
     assert on_lattice == np.count_nonzero(state.occupant >= 0)
-    passed = tallies["entered marrow:cell"] - tallies["left into blood:cell"] + tallies["born:cell"] - tallies["died:cell"]
+    passed = (
+        tallies["entered marrow:cell"] - tallies["left into blood:cell"] + tallies["born:cell"] - tallies["died:cell"]
+    )
     assert status[Status.FREE] == passed

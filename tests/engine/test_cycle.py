@@ -82,7 +82,10 @@ def test_daughters_stand_beside_their_mothers_and_inherit(make_state):
     shape = (30, 30, 30)
     cell = CELL | {"division_time": "1 h", "cxcr4": 2.0, "cxcr4_spread": 0.5}
     state = make_state(shape, {"cell": spread(100, shape)}, {"cell": cell})
-    mothers = {tuple(np.unravel_index(site, shape)): level for site, level in zip(state.cells.site, state.cells.cxcr4)}
+    mothers = {
+        tuple(np.unravel_index(site, shape)): level
+        for site, level in zip(state.cells.site, state.cells.cxcr4, strict=True)
+    }
     for _ in live(state, 10, 10.0):
         pass
     daughters = np.flatnonzero(state.cells.id >= 100)

@@ -118,7 +118,9 @@ def test_single_walkers_settle_as_exp_2_kappa_theta(make_state):
     walker = WALKER | {"cxcr4": 1.0, "chemotactic_sensitivity": 10.0}
     overrides = {"receptor.desensitisation": 0.0}
     theta = 0.3 + 0.1 * np.cos(np.pi * (np.arange(length) + 0.5) / length)
-    state = make_state(shape, {"walker": random_sites(1_500, np.arange(64 * 64 * length), 7)}, {"walker": walker}, overrides)
+    state = make_state(
+        shape, {"walker": random_sites(1_500, np.arange(64 * 64 * length), 7)}, {"walker": walker}, overrides
+    )
     state.fields["cxcl12"][...] = occupancy_to_concentration(theta)
     walk(state, 5000)
     density = np.zeros(length)

@@ -14,9 +14,9 @@ from vtkmodules.util.numpy_support import numpy_to_vtk
 from vtkmodules.vtkCommonDataModel import vtkImageData
 from vtkmodules.vtkIOXML import vtkXMLImageDataWriter
 
+from marrowsim.bone_morphometry import euler_characteristic
 from marrowsim.errors import ImageError
 from marrowsim.geometry.image import read_bone
-from marrowsim.morphometry import euler_characteristic
 from marrowsim.tissues import ARTERIOLE, BONE, MARROW, OUTSIDE, SINUSOID
 
 DATA = Path(os.environ.get("MARROWSIM_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -253,7 +253,7 @@ def test_grey_values_of_the_human_specimen_by_otsu(tmp_path):
     assert bone.source["BV/TV"] == pytest.approx(0.194, abs=0.01)
 
 
-def broken(folder, name):  # noqa: PLR0911, PLR0912
+def broken(folder, name):  # noqa: PLR0912
     """A file that cannot be read as bone."""
     path = folder / "bone.npy"
     if name == "missing":
@@ -361,9 +361,7 @@ def test_missing_voxel_size_says_how_to_give_it(tmp_path):
         read_bone(tmp_path / "bone.tif")
 
 
-@pytest.mark.parametrize(
-    "spacing", [0, -10.0, np.nan, np.inf, 0.0195, 19500.0, (10, 10), "ten", (10, 10, -1)]
-)
+@pytest.mark.parametrize("spacing", [0, -10.0, np.nan, np.inf, 0.0195, 19500.0, (10, 10), "ten", (10, 10, -1)])
 def test_impossible_voxel_sizes_are_refused(tmp_path, spacing):
     np.save(tmp_path / "bone.npy", grey_bars())
     with pytest.raises(ImageError, match="voxel size is impossible"):
@@ -407,9 +405,7 @@ def test_labels_must_be_whole_numbers_and_leave_marrow(tmp_path):
         read_bone(tmp_path / "full.npy", spacing=20.0, labels={"bone": [0, 1]})
     with pytest.raises(ImageError, match="no bone"):
         read_bone(tmp_path / "full.npy", spacing=20.0, labels={"marrow": [0, 1]})
-    marrow = read_bone(
-        tmp_path / "full.npy", spacing=20.0, labels={"marrow": [0], "sinusoid": [1]}, require_bone=False
-    )
+    marrow = read_bone(tmp_path / "full.npy", spacing=20.0, labels={"marrow": [0], "sinusoid": [1]}, require_bone=False)
     assert marrow.source["BV/TV"] == 0
 
 

@@ -65,9 +65,7 @@ def test_walls_lumina_and_endosteum_are_face_neighbours():
             (3, 2, 4),
         ]
     )
-    assert (
-        placement.luminal_sites(box).tolist() == np.flatnonzero(np.isin(box, (SINUSOID, ARTERIOLE))).tolist()
-    )
+    assert placement.luminal_sites(box).tolist() == np.flatnonzero(np.isin(box, (SINUSOID, ARTERIOLE))).tolist()
     assert placement.luminal_sites(box, (ARTERIOLE,)).tolist() == np.flatnonzero(box == ARTERIOLE).tolist()
     assert placement.endosteal_sites(box).tolist() == list(range(25, 50))
 
@@ -168,8 +166,7 @@ def test_choice_without_weights_is_fair_and_complete():
     assert placement.choose(sites, 2000, seed=1, draw=0).tolist() == sites.tolist()
     assert placement.choose(sites, 0, seed=1, draw=0).tolist() == []
     counts = sum(
-        np.bincount(placement.choose(sites, 100, seed=seed, draw=0) // 100, minlength=10)
-        for seed in range(50)
+        np.bincount(placement.choose(sites, 100, seed=seed, draw=0) // 100, minlength=10) for seed in range(50)
     )
     assert chisquare(counts).pvalue > 0.01
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from marrowsim.bone_morphometry import thickness_moments
 from marrowsim.errors import GeometryError
 from marrowsim.geometry.foam import LARGEST_PLATE_SHARE, foam_field, grow_foam
 from marrowsim.geometry.trabecular import PRESETS, TrabecularTarget, generate_trabecular
-from marrowsim.morphometry import thickness_moments
 from marrowsim.tissues import BONE, MARROW
 
 

@@ -86,9 +86,7 @@ def test_tubes_have_the_diameter_asked_for():
     assert 12.5 <= np.quantile(inside[lumen(grown)], 0.99) <= 20.0
 
 
-@pytest.mark.parametrize(
-    ("edge", "spacing"), [(16, 10.0), (16, 5.0), (16, 19.5), (24, 19.5), (32, 5.0), (20, 10.0)]
-)
+@pytest.mark.parametrize(("edge", "spacing"), [(16, 10.0), (16, 5.0), (16, 19.5), (24, 19.5), (32, 5.0), (20, 10.0)])
 def test_small_boxes_and_coarse_and_fine_voxels(edge, spacing):
     tissue = np.full((edge,) * 3, MARROW, dtype=np.uint8)
     tissue[:3] = BONE

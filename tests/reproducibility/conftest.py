@@ -65,5 +65,3 @@ def whole(begin, tmp_path_factory):
     with RunFolder.create(tmp_path_factory.mktemp("whole") / "run", simulation) as folder:
         simulation.run(recorders=[folder])
     return folder.path
-
-

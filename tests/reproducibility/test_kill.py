@@ -88,7 +88,9 @@ def test_kill_the_command_at_any_moment(scenario_file, whole, tmp_path, seed):
     resume = [*command, "resume", str(path), "--no-picture"]
     moments = random.Random(seed)
     for _ in range(3):
-        process = subprocess.Popen(resume if path.exists() else run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            resume if path.exists() else run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         time.sleep(moments.uniform(0.3, 5.0))
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -19,8 +19,10 @@ class Drift:
     name = "drift"
 
     def update(self, state, clock):
-        for number, field in enumerate(state.fields.values()):
-            field += np.float32(0.1 + number) * np.sin(np.arange(field.size, dtype=np.float32) + clock.step).reshape(SHAPE)
+        for number, values in enumerate(state.fields.values()):
+            values[...] += np.float32(0.1 + number) * np.sin(
+                np.arange(values.size, dtype=np.float32) + clock.step
+            ).reshape(SHAPE)
         cells = state.cells
         cells.cxcr4[:] += np.float32(0.01) * (cells.id + clock.step).astype(np.float32)
         free = np.flatnonzero((state.tissue.ravel() == tissues.MARROW) & (state.occupant.ravel() < 0))

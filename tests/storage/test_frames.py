@@ -24,7 +24,13 @@ def test_frame_of_a_state_says_what_is_in_it(state):
     assert (frame.step, frame.time, frame.spacing) == (5, 30.0, 10.0)
     assert frame.tissue is state.tissue
     assert frame.cells["id"].is_monotonic_increasing
-    assert frame.cells["type"].value_counts().to_dict() == {"tumour": 5, "hpc": 13, "car": 20, "lining": 0, "fibroblast": 0}
+    assert frame.cells["type"].value_counts().to_dict() == {
+        "tumour": 5,
+        "hpc": 13,
+        "car": 20,
+        "lining": 0,
+        "fibroblast": 0,
+    }
     assert frame.cells["status"].value_counts().to_dict() == {"free": 28, "bound": 5, "arrested": 0, "circulating": 5}
     assert frame.cells.loc[frame.cells.status == "circulating", ["x", "y", "z"]].isna().all(axis=None)
     car = frame.cells[frame.cells.type == "car"].iloc[0]
@@ -65,7 +71,7 @@ def test_equal_frames_are_equal_files(state, tmp_path):
 def test_row_order_of_cells_is_not_in_the_file(state, tmp_path):
     write_frame(tmp_path / "one.vtkhdf", Frame.of(state))
     order = np.arange(len(state.cells))[::-1].copy()
-    for name, column in state.cells.arrays():
+    for _, column in state.cells.arrays():
         column[:] = column[order]
     rows = state.cells.site >= 0
     state.occupant.reshape(-1)[state.cells.site[rows]] = np.flatnonzero(rows)
@@ -74,7 +80,9 @@ def test_row_order_of_cells_is_not_in_the_file(state, tmp_path):
 
 
 def test_rounding_is_to_nearest_even_at_12_bits():
-    values = np.array([0.0, -0.0, 1.0, 1 + 2**-13, 1 + 3 * 2**-13, 1 + 2**-12, -(2 - 2**-20), 1e-30, np.inf], np.float32)
+    values = np.array(
+        [0.0, -0.0, 1.0, 1 + 2**-13, 1 + 3 * 2**-13, 1 + 2**-12, -(2 - 2**-20), 1e-30, np.inf], np.float32
+    )
     expected = np.array([0.0, -0.0, 1.0, 1.0, 1 + 2**-11, 1 + 2**-12, -2.0, 1e-30, np.inf], np.float32)
     result = rounded(values)
     np.testing.assert_allclose(result, expected, rtol=2**-13)

@@ -11,9 +11,9 @@ import sys
 import pandas as pd
 import pytest
 
+from marrowsim.config import load_config
 from marrowsim.errors import RunFolderError
 from marrowsim.processes import PROCESSES
-from marrowsim.config import load_config
 from marrowsim.storage import RunFolder, Stopped, files, open_run, read_frame
 from marrowsim.storage.compare import compare_runs, scenario_differences
 
@@ -47,7 +47,9 @@ def test_a_run_leaves_everything_that_was_promised(record, simulate):
     path = record()
     names = {item.name for item in path.iterdir()} - {".lock"}
     assert names == {"run.json", "scenario.toml", "geometry.h5", "readouts.csv", "frames", "checkpoints", "run.log"}
-    assert [item.name for item in sorted((path / "frames").iterdir())] == [f"{step:08d}.vtkhdf" for step in range(0, 21, 4)]
+    assert [item.name for item in sorted((path / "frames").iterdir())] == [
+        f"{step:08d}.vtkhdf" for step in range(0, 21, 4)
+    ]
     assert [item.name for item in sorted((path / "checkpoints").iterdir())] == ["00000015.h5", "00000020.h5"]
     info = json.loads((path / "run.json").read_text())
     assert (info["status"], info["step"], info["steps"], info["seed"], info["threads"]) == ("finished", 20, 20, 1, 1)
@@ -242,7 +244,10 @@ def test_two_writers_are_refused(record, simulate, drift, tmp_path):
             run.recorder(simulation)
         with pytest.raises(RunFolderError, match="another process"):
             RunFolder.create(folder.path, simulation, overwrite=True)
-        code = f"from marrowsim.storage.layout import is_locked; from pathlib import Path; print(is_locked(Path({str(folder.path)!r})))"
+        code = (
+            "from marrowsim.storage.layout import is_locked; from pathlib import Path; "
+            f"print(is_locked(Path({str(folder.path)!r})))"
+        )
         answer = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
         assert answer.stdout.strip() == "True"
     assert open_run(folder.path).status == "interrupted"

@@ -58,8 +58,7 @@ def compare(stroma, endothelium, everything):
     owner = blocks(stroma, box), blocks(null, box)
     held = np.unique(np.concatenate(owner))
     groups = [
-        [np.sort(distance[own == block]) for block in held]
-        for distance, own in ((near, owner[0]), (far, owner[1]))
+        [np.sort(distance[own == block]) for block in held] for distance, own in ((near, owner[0]), (far, owner[1]))
     ]
     ratios = np.empty(RESAMPLES)
     for sample in range(RESAMPLES):
@@ -102,8 +101,7 @@ def model():
         "car": stroma["car"],
     }
     return {
-        name: (np.stack(np.unravel_index(flat, tissue.shape), axis=1) + 0.5) * SPACING
-        for name, flat in sites.items()
+        name: (np.stack(np.unravel_index(flat, tissue.shape), axis=1) + 0.5) * SPACING for name, flat in sites.items()
     }
 
 

@@ -51,8 +51,7 @@ def test_a_dish_without_bone_vessels_or_readouts_is_drawn(dish, tmp_path, way):
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_the_same_frame_gives_the_same_picture(dish, readouts, tmp_path, way, kind):
     first, second = (
-        figure.picture(dish, readouts, tmp_path / f"{name}.{kind}", size=SMALL).path.read_bytes()
-        for name in "ab"
+        figure.picture(dish, readouts, tmp_path / f"{name}.{kind}", size=SMALL).path.read_bytes() for name in "ab"
     )
     assert first == second
     assert {path.name for path in tmp_path.iterdir()} == {f"a.{kind}", f"b.{kind}"}
@@ -161,9 +160,7 @@ def test_curves_are_chosen_by_the_names_of_the_columns(readouts):
 
 
 def test_percentiles_are_drawn_as_a_band_around_the_mean(readouts):
-    table = readouts[["time (h)"]].assign(
-        **{"cxcl12 mean (nM)": 1.0, "cxcl12 p05 (nM)": 0.5, "cxcl12 p95 (nM)": 2}
-    )
+    table = readouts[["time (h)"]].assign(**{"cxcl12 mean (nM)": 1.0, "cxcl12 p05 (nM)": 0.5, "cxcl12 p95 (nM)": 2})
     (panel,) = curves.choose_panels(table)
     axes = Figure().subplots()
     curves.draw(axes, table, panel)

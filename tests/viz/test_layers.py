@@ -62,9 +62,7 @@ def test_the_slab_is_cut_where_the_tumour_is(frame, axis):
         spacing=2.0,
         tissue=np.ones((100, 100, 100), np.uint8) + (np.arange(100) == 99),
         slots=frame.slots[:0],
-        cells=frame.cells[:20]
-        .assign(type="tumour", status="free", x=99.0, y=99.0, z=99.0)
-        .assign(**{where: 151.0}),
+        cells=frame.cells[:20].assign(type="tumour", status="free", x=99.0, y=99.0, z=99.0).assign(**{where: 151.0}),
     )
     box = layers.slab(lattice, axis, thickness=20.0)
     assert box.high[axis] - box.low[axis] == 10

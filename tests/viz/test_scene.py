@@ -10,9 +10,7 @@ from marrowsim.viz import cameras, layers, opengl, sections
 pv = pytest.importorskip("pyvista")
 from marrowsim.viz import scene  # noqa: E402
 
-needs_opengl = pytest.mark.skipif(
-    not opengl.rendering_available(), reason=f"no OpenGL here; remedy: {opengl.REMEDY}"
-)
+needs_opengl = pytest.mark.skipif(not opengl.rendering_available(), reason=f"no OpenGL here; remedy: {opengl.REMEDY}")
 SIZE = (260, 240)
 
 

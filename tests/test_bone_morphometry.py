@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from marrowsim.errors import ImageError
-from marrowsim.morphometry import (
+from marrowsim.bone_morphometry import (
     SPHERE_EXCESS,
     UNITS,
     euler_characteristic,
@@ -16,6 +15,7 @@ from marrowsim.morphometry import (
     surface_area,
     thickness_moments,
 )
+from marrowsim.errors import ImageError
 
 DATA = Path(os.environ.get("MARROWSIM_DATA", Path(__file__).parents[2] / "shared" / "data"))
 SPECIMEN = DATA / "human_trabecular_3155.npz"

@@ -8,14 +8,13 @@ import numpy as np
 
 from marrowsim.config import Config
 
-BYTES_BASE = 250e6
-BYTES_PER_VOXEL = 60.0
-BYTES_PER_VOXEL_BUILDING = 90.0
-SECONDS_PER_VOXEL_BUILDING = 12e-6
-SECONDS_PER_VOXEL_STEP = 120e-9
+BYTES_BASE = 240e6
+BYTES_PER_VOXEL = 120.0
+SECONDS_PER_VOXEL_BUILDING = 4e-6
+SECONDS_PER_VOXEL_STEP = 60e-9
 SECONDS_PER_CELL_STEP = 150e-9
-FRAME_BYTES_PER_VOXEL = 3.5
-CHECKPOINT_BYTES_PER_VOXEL = 8.0
+FRAME_BYTES_PER_VOXEL = 4.5
+CHECKPOINT_BYTES_PER_VOXEL = 6.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def estimate(config: Config, extent: tuple[float, float, float] | None = None) -
     return Estimate(
         shape,
         steps,
-        BYTES_BASE + voxels * max(BYTES_PER_VOXEL, BYTES_PER_VOXEL_BUILDING),
+        BYTES_BASE + voxels * BYTES_PER_VOXEL,
         voxels * (frames * FRAME_BYTES_PER_VOXEL + 2 * CHECKPOINT_BYTES_PER_VOXEL),
         voxels * SECONDS_PER_VOXEL_BUILDING + steps * per_step,
     )

@@ -30,7 +30,8 @@ def test_bundled_scenarios_load_and_resolve_to_themselves(name):
 
 
 def test_quantities_become_canonical_units():
-    config = load({"time.step": "0.5 h", "cells.tumour.motility": "16.7 um^2/h", "stroma.car": "30000 cells/mm^3"})
+    changes = {"time.step": "0.5 h", "cells.tumour.motility": "16.7 um^2/h", "stroma.car": "30000 cells/mm^3"}
+    config = load(changes, "healthy")
     assert config.time.step == 30.0
     assert config.cells["tumour"].motility == pytest.approx(16.7 / 60)
     assert config.stroma.car == pytest.approx(3e-5)
@@ -43,6 +44,17 @@ def test_amounts_per_cell_become_concentrations_per_voxel():
     assert config.per_voxel("oxygen", convert("20 amol/s", "amol/min")) == pytest.approx(923.1, rel=1e-3)
     coarse = load({"geometry.voxel": "20 um"})
     assert coarse.per_voxel("oxygen", 1.0) == pytest.approx(config.per_voxel("oxygen", 1.0) / 8)
+
+
+def test_the_step_resolves_the_events_that_compete():
+    """A tumour cell in the blood is cleared at 0.02 /min or arrests at up to 0.0174 /min; 0.3 events a step."""
+    assert load({"time.step": "8 min"}).time.step < 0.3 / 0.0374
+    assert "too long for cells of type 'tumour'" in faults({"time.step": "8.1 min"})[0]
+    assert load({"time.step": "30 min", "cells.tumour.clearance_rate": "0 /min"}).time.step == 30.0
+    assert load({"time.step": "30 min"}, "healthy").time.step == 30.0
+    fast = {"cells.hpc.death_rate": "0.01 /min"}
+    assert load(fast | {"time.step": "28 min"}, "healthy")
+    assert "type 'hpc'" in faults(fast | {"time.step": "30 min"}, "healthy")[0]
 
 
 def test_a_new_cell_type_is_data():

@@ -28,11 +28,12 @@ from marrowsim.errors import Fault, MarrowsimError
 
 BAD_INPUT = 2
 LINE_EVERY = 20.0
+FILE_WIDTH = 1000
 
 
 def output() -> Console:
-    """The console of results."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    """The console of results; what is not read on a terminal is never cut to its width."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
 
 
 def messages() -> Console:

@@ -31,7 +31,8 @@ def print_morphometry(target: str, spacing: str | None, *, as_json: bool) -> Non
         typer.echo(json.dumps({"file": target, "spacing (um)": edge, **plain}, indent=2))
         return
     lattice = " x ".join(map(str, tissue.shape[::-1]))
-    table = Table("", "value", "unit", title=f"{target}: {lattice} voxels of {edge:g} um", title_justify="left")
+    output().print(f"{target}: {lattice} voxels of {edge:g} um", markup=False)
+    table = Table("", "value", "unit")
     for name, value in measured.items():
         table.add_row(name, f"{value:.4g}", UNITS[name])
     output().print(table)

@@ -6,10 +6,7 @@ import tomllib
 from collections.abc import Iterable
 from typing import Any
 
-from pydantic_core import PydanticCustomError
-
-from marrowsim.errors import Fault, MarrowsimError, ScenarioError
-from marrowsim.units import In
+from marrowsim.errors import Fault, ScenarioError
 
 
 def overrides_of(
@@ -44,25 +41,6 @@ def overrides_of(
 def in_micrometres(text: str) -> str | list[str]:
     """One length or three, with commas between, as quantities; bare numbers are micrometres."""
     lengths = [f"{part} um" if _is_number(part) else part for part in (part.strip() for part in text.split(","))]
-    return lengths[0] if len(lengths) == 1 else lengths
-
-
-def micrometres(text: str, option: str) -> float | tuple[float, ...]:
-    """One length or three of an option, in um.
-
-    Raises
-    ------
-    MarrowsimError
-        Where they are no positive lengths.
-    """
-    parts = in_micrometres(text)
-    try:
-        lengths = tuple(In("um", low=1e-3).parse(part) for part in ([parts] if isinstance(parts, str) else parts))
-    except PydanticCustomError as error:
-        allowed = "a length in um, or three (x,y,z), more than 0"
-        raise MarrowsimError(Fault(error.message(), allowed, text, "for instance 19.5", option)) from None
-    if len(lengths) not in (1, 3):
-        raise MarrowsimError(Fault("one length or three are needed", "19.5, or x,y,z", text, where=option))
     return lengths[0] if len(lengths) == 1 else lengths
 
 

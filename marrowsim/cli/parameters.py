@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from typing import Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from marrowsim import catalogue
 from marrowsim.cli.console import output
@@ -26,13 +28,20 @@ def all_records() -> list[ParameterRecord]:
     lines = []
     for name, field in Config.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, ParameterSet):
-            lines += records(field.annotation, name)
+            lines += map(_split, records(field.annotation, name))
     for name, model in PROCESSES.items():
-        lines += records(model, f"processes.{name}")
+        lines += map(_split, records(model, f"processes.{name}"))
     for section, model in (("cells", CellType), ("fields", FieldType)):
         for key, leaf in catalogue.leaves(catalogue.load(section), section):
             lines.append(_catalogue_record(key, leaf, model))
     return lines
+
+
+def _split(record: ParameterRecord) -> ParameterRecord:
+    """The record with the number and the unit of its default apart."""
+    parts = [part.partition(" ") for part in re.sub(r"[()']", "", record.value).split(", ")]
+    unit = parts[0][2] or record.unit or "1"
+    return replace(record, value=" x ".join(number for number, _, _ in parts), unit=unit)
 
 
 def _catalogue_record(key: str, leaf: dict[str, Any], model: type[ParameterSet]) -> ParameterRecord:
@@ -56,10 +65,19 @@ def print_parameters(*, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps([line.as_dict() for line in lines], indent=2, ensure_ascii=False))
         return
-    table = Table("key", "symbol", "value", "range", "mark", "meaning; source", caption=MARKS, caption_justify="left")
+    table = Table(
+        Column("key", overflow="fold"),
+        "symbol",
+        "value",
+        "range",
+        "mark",
+        "meaning; source",
+        caption=MARKS,
+        caption_justify="left",
+    )
     for line in lines:
         about = f"{line.meaning}; {line.source}" if line.source else line.meaning
-        value = line.value if line.unit in ("", "1") or line.unit in line.value else f"{line.value} {line.unit}"
+        value = line.value if line.unit == "1" else f"{line.value} {line.unit}"
         table.add_row(line.key, line.symbol, value, line.range, line.mark, about)
     output().print(table)
 

@@ -49,7 +49,7 @@ def run_scenario(
         early.flush()
         _go(folder, simulation, stages)
         if picture:
-            _picture(folder.path, stages)
+            _picture(folder, stages)
     print_summary(folder.path)
 
 
@@ -68,7 +68,7 @@ def resume_run(path: Path, *, days: float | None, threads: int | None, picture: 
         stages.say(f"going on from step {simulation.state.step}")
         _go(folder, simulation, stages)
         if picture:
-            _picture(folder.path, stages)
+            _picture(folder, stages)
     print_summary(folder.path)
 
 
@@ -126,14 +126,19 @@ def _go(folder: RunFolder, simulation: Simulation, stages: Stages) -> None:
         raise
 
 
-def _picture(path: Path, stages: Stages) -> None:
+def _picture(folder: RunFolder, stages: Stages) -> None:
     """The picture at the end; a run never fails for it."""
     stages.say("drawing")
+    logger = logging.getLogger("marrowsim")
+    logger.addHandler(folder.log)
     try:
-        draw(path, path / "picture.png")
+        draw(folder.path, folder.path / "picture.png")
     except Exception as error:
         reason = str(error) or type(error).__name__
-        LOGGER.warning("there is no picture: %s\n    remedy: marrowsim render %s", reason, short(path))
+        LOGGER.warning("there is no picture: %s\n    remedy: marrowsim render %s", reason, short(folder.path))
+    finally:
+        logger.removeHandler(folder.log)
+        folder.log.close()
 
 
 def print_summary(path: Path) -> None:

@@ -55,7 +55,7 @@ def _cells(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
     cells, fields = _table(data, "cells"), _table(data, "fields")
     for section in ("seeding", "injection"):
         for index, name in enumerate(_named(data, section)):
-            if isinstance(name, str) and name not in cells:
+            if cells and isinstance(name, str) and name not in cells:
                 where = places((section, str(index), "cell"))
                 yield Fault("unknown cell type", ", ".join(cells), f"'{name}'", nearest(name, cells), where)
     for name, cell in cells.items():

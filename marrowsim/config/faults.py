@@ -17,6 +17,12 @@ KEY = re.compile(r"""^\s*(?P<key>[\w."'>\-]+?)\s*=""")
 ONE_OR_THREE = re.compile(r"^(function-plain|tuple)\[")
 IMAGE = ("geometry", "image", "file")
 TABLES = ("model_type", "model_attributes_type", "dict_type")
+SHAPES = {
+    "list_type": ("this is not a list", "values in square brackets, or [[{key}]] for each one of several tables"),
+    "tuple_type": ("these are not three values", 'x, y and z, such as ["1 mm", "1 mm", "1 mm"]'),
+    "string_type": ("this is not text", "text in quotation marks"),
+    "path_type": ("this is no file name", "the path of a file in quotation marks"),
+}
 BOUNDS = {"ge": "{} or more", "gt": "more than {}", "le": "{} or less", "lt": "less than {}"}
 
 
@@ -111,6 +117,8 @@ def _fault(item: Mapping[str, Any], places: Places, names: Callable[[tuple[str, 
         return Fault("unknown key", ", ".join(known), path[-1], nearest(path[-1], known) or "remove it", where)
     if kind == "missing":
         remedy = "give --bone FILE, or file under [geometry.image]" if path == IMAGE else f"give {path[-1]}"
+        if path[-1].isdigit():
+            remedy = "give a value for each of x, y and z"
         return Fault("a value is missing", remedy=remedy, where=where)
     shown = "a table" if isinstance(given, dict) else repr(given)
     if path == ("format",):
@@ -118,6 +126,9 @@ def _fault(item: Mapping[str, Any], places: Places, names: Callable[[tuple[str, 
         return Fault("the scenario is of another format", f"{FORMAT}", shown, remedy, where)
     if kind in TABLES:
         return Fault("this is a table, not a value", f"keys under [{'.'.join(path)}]", shown, "", where)
+    if kind in SHAPES:
+        what, allowed = SHAPES[kind]
+        return Fault(what, allowed.format(key=".".join(path)), shown, "", where)
     if kind == "literal_error":
         known = re.findall(r"'([^']*)'", context["expected"])
         return Fault("unknown word", ", ".join(known), shown, nearest(str(given), known), where)

@@ -77,13 +77,16 @@ def load_config(
             _anchor(data["geometry"]["image"], where)
     faults: list[Fault] = []
     overridden = set()
+    if (overrides or {}).get("geometry.kind") == "image" and _kind(data) == "dish":
+        what, remedy = "a dish has no place for bone", "use the image with homing or healthy, or leave --bone out"
+        faults.append(Fault(what, "a scenario of marrow", "kind = 'dish'", remedy, where))
     for key, value in (overrides or {}).items():
         overridden.add(tuple(key.split(".")))
         faults += _assign(data, key, value)
-    data = _with_catalogue(data, faults, where)
-    for name in data.get("knockouts", []) if isinstance(data.get("knockouts", []), list) else []:
-        faults += _knock_out(data, name, where)
     places = Places(text, where, overridden)
+    data = _with_catalogue(data, faults, places)
+    for name in data.get("knockouts", []) if isinstance(data.get("knockouts", []), list) else []:
+        faults += _knock_out(data, name, places)
     try:
         config = Config.model_validate(data, context={"processes": processes})
     except ValidationError as error:
@@ -99,6 +102,11 @@ def _copy(node: Any) -> Any:
     if isinstance(node, Mapping):
         return {key: _copy(value) for key, value in node.items()}
     return [_copy(item) for item in node] if isinstance(node, (list, tuple)) else node
+
+
+def _kind(data: Mapping[str, Any]) -> Any:
+    geometry = data.get("geometry")
+    return geometry.get("kind") if isinstance(geometry, dict) else None
 
 
 def _anchor(image: dict[str, Any], where: str) -> None:
@@ -134,7 +142,7 @@ def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any
     return result
 
 
-def _with_catalogue(data: dict[str, Any], faults: list[Fault], where: str) -> dict[str, Any]:
+def _with_catalogue(data: dict[str, Any], faults: list[Fault], places: Places) -> dict[str, Any]:
     """The scenario on top of the shipped cell types and fields."""
     data = dict(data)
     for section in ("cells", "fields"):
@@ -149,25 +157,25 @@ def _with_catalogue(data: dict[str, Any], faults: list[Fault], where: str) -> di
             if name not in shipped and isinstance(like, str) and like in entries:
                 base = entries[like]
             elif name not in shipped and isinstance(like, str):
-                place = f"{where}: {section}.{name}.like"
-                faults.append(Fault("unknown entry", ", ".join(entries), like, nearest(like, entries), place))
+                where = places((section, name, "like"))
+                faults.append(Fault("unknown entry", ", ".join(entries), like, nearest(like, entries), where))
                 continue
             elif name not in shipped and isinstance(change, dict) and "label" not in change:
                 hint = nearest(name, shipped) or 'a new one needs like = "<type>" or a label of its own'
-                faults.append(Fault(f"unknown entry {section}.{name}", ", ".join(shipped), name, hint, where))
+                where = places((section, name))
+                faults.append(Fault("unknown entry", ", ".join(shipped), name, hint, where))
                 continue
             entries[name] = _merged(base, change) if isinstance(change, dict) else change
         data[section] = entries
     return data
 
 
-def _knock_out(data: dict[str, Any], name: Any, where: str) -> list[Fault]:
+def _knock_out(data: dict[str, Any], name: Any, places: Places) -> list[Fault]:
     """Apply one arrow's switch to the merged scenario."""
     arrows = catalogue.load("arrows")
     if not isinstance(name, str) or name not in arrows:
-        return [
-            Fault("unknown arrow", ", ".join(arrows), f"'{name}'", nearest(str(name), arrows), f"{where}: knockouts")
-        ]
+        hint = nearest(str(name), arrows) or "marrowsim parameters --arrows tells what each one is"
+        return [Fault("unknown arrow", ", ".join(arrows), repr(name), hint, places(("knockouts",)))]
     faults = []
     for key, value in arrows[name]["set"].items():
         section, entry, rest = key.split(".", 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -35,6 +36,7 @@ class Fields(ShippedProcess):
 
     _solvers: dict[str, FieldSolver] = PrivateAttr(default_factory=dict)
     _seen: dict[str, int] = PrivateAttr(default_factory=dict)
+    _owner: Any = PrivateAttr(default=None)
     _work: dict[str, np.ndarray] = PrivateAttr(default_factory=dict)
 
     def prepare(self, state: State, clock: Clock) -> None:
@@ -46,7 +48,15 @@ class Fields(ShippedProcess):
         """Solve all fields for the present cells."""
         self._solve_all(state, clock, cold=False)
 
+    def _belong_to(self, state: State) -> None:
+        """Forget the work space of another state that was run with the same configuration."""
+        if self._owner is None or self._owner() is not state:
+            for cache in (self._solvers, self._seen, self._work):
+                cache.clear()
+            self._owner = weakref.ref(state)
+
     def _solve_all(self, state: State, clock: Clock, *, cold: bool) -> None:
+        self._belong_to(state)
         for name, field in state.config.fields.items():
             values = state.fields[name]
             if field.held_at is not None:

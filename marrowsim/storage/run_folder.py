@@ -130,17 +130,21 @@ class RunFolder:
         record = {**record, "status": "running", "resumed": [*record["resumed"], entry], "steps": config.time.steps}
         series = Series(simulation.rows)
         record |= {"step": step, "finished": None, "hash": None, "error": None, **_processes(simulation)}
-        with disk_errors(path, f"marrowsim resume {path}"):
-            write_scenario(path / "scenario.toml", config)
-            write_atomically(path / "readouts.csv", series.text)
-            for later in checkpoints(path / "checkpoints"):
-                if int(later.stem) > step:
-                    later.unlink()
-            every = max(1, round(config.output.frames_every / config.time.step))
-            for frame in (path / "frames").glob(f"*{SUFFIX}"):
-                if int(frame.stem) % every and int(frame.stem) != config.time.steps:
-                    frame.unlink()
-            write_record(path, record)
+        try:
+            with disk_errors(path, f"marrowsim resume {path}"):
+                write_scenario(path / "scenario.toml", config)
+                write_atomically(path / "readouts.csv", series.text)
+                for later in checkpoints(path / "checkpoints"):
+                    if int(later.stem) > step:
+                        later.unlink()
+                every = max(1, round(config.output.frames_every / config.time.step))
+                for frame in (path / "frames").glob(f"*{SUFFIX}"):
+                    if int(frame.stem) % every and int(frame.stem) != config.time.steps:
+                        frame.unlink()
+                write_record(path, record)
+        except BaseException:
+            lock.release()
+            raise
         return cls(path, simulation, record, lock, series)
 
     def __enter__(self) -> RunFolder:
@@ -220,6 +224,7 @@ class RunFolder:
         moment = time.monotonic()
         self.record["wall_seconds"] = round(self.record["wall_seconds"] + moment - self._since, 3)
         self._since = moment
+        self.record |= _processes(self._simulation)
         write_record(self.path, self.record)
 
 

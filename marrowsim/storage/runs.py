@@ -32,6 +32,11 @@ from marrowsim.storage.layout import is_locked
 from marrowsim.storage.run_folder import FORMAT, KIND, RunFolder
 
 LOGGER = logging.getLogger(__name__)
+RECORD = (
+    *("title", "status", "step", "steps", "step_minutes", "seed", "threads", "started", "finished", "resumed"),
+    *("wall_seconds", "hash", "error", "image", "processes", "shipped_schedule", "software"),
+)
+"""What run.json must hold, besides kind and format."""
 
 
 class Frames(Sequence):
@@ -218,12 +223,12 @@ def open_run(path: str | Path) -> Run:
         record = json.loads(record_file.read_text(encoding="utf-8"))
         if record["kind"] != KIND:
             raise ValueError(f"{record['kind']!r} is not {KIND!r}")
-        found = record["format"]
-        record["software"]["marrowsim"], record["status"], record["processes"], record["resumed"]
+        found, version = record["format"], record["software"]["marrowsim"]
+        if found == FORMAT and (missing := [key for key in RECORD if key not in record]):
+            raise ValueError(f"run.json lacks {', '.join(missing)}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunFolderError(Fault("this is not a run folder", "", str(error), remedy, str(path))) from error
     if found != FORMAT:
-        version = record["software"]["marrowsim"]
         raise RunFolderError(
             Fault("the run folder is of another format", f"{FORMAT}", f"{found}", f"use marrowsim {version}", str(path))
         )

@@ -13,8 +13,8 @@ title = "A few voxels of marrow"
 seed = 3
 
 [time]
-duration = "5 h"
-step = "15 min"
+duration = "2 h"
+step = "6 min"
 
 [geometry]
 size = ["170 um", "160 um", "150 um"]
@@ -28,14 +28,14 @@ density = "60000 /mm^3"
 
 [cells.tumour]
 extravasation_time = "30 min"
-dormancy = "1 h"
-division_time = "3 h"
+dormancy = "0 h"
+division_time = "1 h"
 displacement_rate = "1 /h"
 
 [output]
-readouts_every = "30 min"
-frames_every = "1 h"
-checkpoint_every = "45 min"
+readouts_every = "12 min"
+frames_every = "24 min"
+checkpoint_every = "18 min"
 """
 
 

@@ -22,7 +22,7 @@ from marrowsim.storage import RunFolder, open_run
 
 scenario, path, kills, seed = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 
-LONGER = {"time.duration": "30 h", "output.checkpoint_every": "15 min"}
+LONGER = {"time.duration": "12 h", "output.checkpoint_every": "6 min"}
 
 def work(path, threads):
     if path.exists():
@@ -91,7 +91,7 @@ def test_kill_the_command_at_any_moment(scenario_file, whole, tmp_path, seed):
         process = subprocess.Popen(
             resume if path.exists() else run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        time.sleep(moments.uniform(0.3, 5.0))
+        time.sleep(moments.uniform(0.3, 2.5))
         process.send_signal(signal.SIGKILL)
         process.wait()
     subprocess.run(resume if path.exists() else run, check=True, capture_output=True)

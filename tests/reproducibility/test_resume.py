@@ -50,12 +50,12 @@ def test_resume_after_every_step_of_one_run(begin, whole, tmp_path):
 
 
 def test_running_longer_gives_the_long_run(begin, whole, tmp_path):
-    simulation = begin(**{"time.duration": "150 min"})
+    simulation = begin(**{"time.duration": "66 min"})
     with RunFolder.create(tmp_path / "run", simulation) as folder:
         simulation.run(recorders=[folder])
     assert open_run(folder.path).status == "finished"
     run = open_run(folder.path)
-    simulation = run.simulation(days=5 / 24)
+    simulation = run.simulation(days=2 / 24)
     with run.recorder(simulation) as folder:
         simulation.run(recorders=[folder])
     assert contents(folder.path) == contents(whole)

@@ -39,3 +39,13 @@ def test_another_seed_is_another_run():
         simulation.run(steps=2)
         hashes.add(simulation.state.hash())
     assert len(hashes) == 2
+
+
+def test_two_simulations_of_one_configuration_do_not_disturb_each_other():
+    size, step = BOXES["homing"]
+    first = Simulation.from_scenario("homing", threads=1, overrides={"geometry.size": [size] * 3, "time.step": step})
+    second = Simulation(first.config, threads=1)
+    for _ in range(3):
+        first.run(steps=10)
+        second.run(steps=10)
+    assert first.state.hash() == second.state.hash() == GOLDEN["homing"]

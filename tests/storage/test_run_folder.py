@@ -174,6 +174,16 @@ def test_own_processes_are_recorded_and_asked_for(record, drift):
         run.simulation(processes=[drift, other])
 
 
+def test_a_process_that_is_put_in_after_the_folder_was_made_is_recorded(simulate, tmp_path):
+    simulation = simulate(schedule=())
+    with RunFolder.create(tmp_path / "a", simulation) as folder:
+        simulation.insert(type("Late", (), {"name": "late", "update": lambda *_: None})())
+        simulation.run(steps=1, recorders=[folder])
+    assert open_run(folder.path).record["processes"] == ["late"]
+    with pytest.raises(RunFolderError, match="late"):
+        open_run(folder.path).simulation()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_lets_the_step_end_and_leaves_a_checkpoint(record, simulate, drift, tmp_path, number):
     whole = record("whole")

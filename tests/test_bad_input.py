@@ -158,6 +158,7 @@ COMMANDS = {
         ["there is no such image", "check the path"],
     ),
     "bone in a dish": (["run", "culture", "--bone", "."], ["a dish has no place for bone", "homing or healthy"]),
+    "name too long": (["run", "homing", *SMALL, "-o", "a" * 300], ["cannot be written", "-o DIR"]),
     "missing image": (["run", "homing", "--bone", "nowhere.npz"], ["there is no such image", "check the path"]),
     "missing image to measure": (["measure", "nowhere.npz"], ["there is no such image", "check the path"]),
     "spacing without a number": (["run", "homing", "--bone", ".", "--spacing", "wide"], ["'wide'", "um"]),

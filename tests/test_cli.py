@@ -130,11 +130,8 @@ def test_options_reach_the_scenario(here):
     chosen = ["--voxel", "8", "--set", "cells.tumour.cxcr4=0.5", "--set", 'knockouts=["CXCL12->chemotaxis"]']
     invoke("run", "homing", *TINY, *chosen, "-o", "b")
     config = load_config(here / "b/scenario.toml", PROCESSES)
-    assert (config.geometry.voxel, config.cells["tumour"].cxcr4, config.knockouts) == (
-        8.0,
-        0.5,
-        ["CXCL12->chemotaxis"],
-    )
+    assert (config.geometry.voxel, config.cells["tumour"].cxcr4) == (8.0, 0.5)
+    assert config.knockouts == ["CXCL12->chemotaxis"]
     assert config.time.steps == 6
 
 

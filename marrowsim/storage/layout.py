@@ -28,7 +28,9 @@ def require_free(path: str | Path, *, overwrite: bool = False) -> None:
     RunFolderError
     """
     path = Path(path).absolute()
-    parent = next(item for item in path.parents if item.exists())
+    with disk_errors(path):
+        path.exists()
+        parent = next(item for item in path.parents if item.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         what = "the run folder cannot be made"
         raise RunFolderError(Fault(what, "a folder that you may write to", str(path), "choose another one with -o DIR"))

@@ -18,7 +18,7 @@ import pytest
 from marrowsim._engine import reference
 
 BASELINE = Path(__file__).with_name("baseline.json")
-SLOWER = 2.0
+SLOWER = 3.0
 SIZE = 96
 
 

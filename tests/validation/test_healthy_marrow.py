@@ -1,0 +1,75 @@
+"""Healthy marrow against B1, B3, B6 over five seeds; what misses its target is held at what was measured.
+
+docs/VALIDATION.md has the table with targets, intervals and misses.
+"""
+
+import pytest
+
+from marrowsim import Simulation
+from marrowsim.validation import (
+    bootstrap_interval,
+    chemokine_decay_length,
+    chemokine_in_marrow,
+    niche_occupancy,
+    oxygen_in_marrow,
+    progenitors_in_niches,
+)
+
+pytestmark = pytest.mark.slow
+SEEDS = range(1, 6)
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """Mean and 95 % bootstrap interval of every quantity, 600 um boxes, fields solved for the first cells."""
+    rows = []
+    for seed in SEEDS:
+        state = Simulation.from_scenario("healthy", seed=seed, overrides={"geometry.size": ["600 um"] * 3}).state
+        row = oxygen_in_marrow(state) | chemokine_in_marrow(state) | progenitors_in_niches(state)
+        rows.append(row | {"decay length": chemokine_decay_length(state)})
+    return {name: bootstrap_interval([row[name] for row in rows]) for name in rows[0] if name != "mean"} | {
+        "cxcl12 mean": bootstrap_interval([row["mean"] for row in rows])
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("highest", 13.0, 32.0),
+        ("lowest", 9.0, 12.0),
+        ("above sensing", 0.8, 1.0),
+        ("touching car", 0.99, 1.0),
+        ("decay length", 20.0, 50.0),
+        ("cxcl12 mean", 0.7, 1.0),
+    ],
+)
+def test_targets_that_are_met(measured, name, low, high):
+    """The interval overlaps the band of the target."""
+    _, below, above = measured[name]
+    assert below <= high
+    assert above >= low
+
+
+def test_progenitors_are_denser_in_the_centre_than_near_bone(measured):
+    assert measured["central density"][1] > measured["endosteal density"][2]
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"),
+    [
+        ("p05", 11.5, 12.5),  # target 5-10 mmHg
+        ("near/far", 1.38, 1.48),  # target 1.5-2.5
+        ("within 10 um", 0.62, 0.78),  # target 0.85
+    ],
+)
+def test_targets_that_are_missed_stay_where_they_were_measured(measured, name, low, high):
+    assert low < measured[name][0] < high
+
+
+def test_healthy_marrow_stays_near_its_occupancy():
+    """Four weeks; the target is 0.65, the drift is told in docs/VALIDATION.md."""
+    simulation = Simulation.from_scenario(
+        "healthy", seed=1, overrides={"geometry.size": ["600 um"] * 3, "time.duration": "28 d"}
+    )
+    simulation.run()
+    assert 0.5 < niche_occupancy(simulation.state, "hpc") < 0.7

@@ -18,8 +18,6 @@ from marrowsim.geometry.vessels import grow_vessels
 
 SMALLEST_MARROW = 64
 """Fewest marrow voxels that a simulation is run in."""
-FIRST_SEEDING_DRAW = 16
-"""Draw number of the first `[[seeding]]`; the stroma has the ones below."""
 
 
 @dataclass(frozen=True)
@@ -177,9 +175,7 @@ def _cells(config: Config, tissue: np.ndarray) -> tuple[dict[str, np.ndarray], n
         tissue, spacing, slots, occupied, seed=seed, occupancy=section.occupancy, free_density=section.hpc_free
     )
     for number, entry in enumerate(config.seeding):
-        free = tissue == tissues.MARROW
-        wanted = round(entry.density * np.count_nonzero(free) * spacing**3)
-        free.reshape(-1)[np.concatenate([slots, *residents.values()])] = False
-        sites = placement.choose(np.flatnonzero(free), wanted, seed=seed, draw=FIRST_SEEDING_DRAW + number)
+        taken = np.concatenate([slots, *residents.values()])
+        sites = placement.seed_cells(tissue, spacing, taken, seed=seed, draw=number, density=entry.density)
         residents[entry.cell] = np.concatenate([residents.get(entry.cell, sites[:0]), sites])
     return residents, slots, held

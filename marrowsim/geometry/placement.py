@@ -15,6 +15,7 @@ from marrowsim.tissues import ARTERIOLE, BONE, MARROW, SINUSOID
 
 VESSELS = (SINUSOID, ARTERIOLE)
 DRAWS = {"car": 0, "lining": 1, "fibroblast": 2, "slot": 3, "hpc bound": 4, "hpc free": 5}
+FIRST_SEEDING_DRAW = 16
 CHUNK = 1_000_000
 
 
@@ -270,7 +271,7 @@ def seed_cells(tissue, spacing, taken, *, seed, draw, density):
     ndarray of int64, sorted
         All free voxels where there are fewer than wanted.
     """
-    return _anywhere(tissue, spacing, taken, density, "cells", seed, len(DRAWS) + draw)
+    return _anywhere(tissue, spacing, taken, density, "cells", seed, FIRST_SEEDING_DRAW + draw)
 
 
 def _anywhere(tissue, spacing, taken, density, name, seed, draw):

@@ -134,8 +134,10 @@ class FieldType(ParameterSet):
     """whether the field is replaced by its mean over the permeable voxels (an experiment on gradients)"""
     time_scheme: Literal["steady", "implicit"] = "steady"
     """steady state in every step, or backward Euler"""
-    cycles: Annotated[int, Field(ge=1, le=100)] = 2
-    """multigrid cycles a step"""
+    quasi_steady_check: bool = False
+    """whether to solve the backward Euler step too, and write down how far the steady state is from it"""
+    cycles: Annotated[int, Field(ge=1, le=100)] = 1
+    """multigrid cycles a step; one leaves less than the cells' next hops change"""
 
     @field_validator("initial", "half_saturation", "held_at", "blood", mode="before")
     @classmethod

@@ -63,13 +63,24 @@ class Fields(ShippedProcess):
                 values[...] = np.where(permeability(field)[state.tissue] > 0, np.float32(field.held_at), np.float32(0))
                 continue
             source, decay, uptake = self._exchange(state, clock, name, field)
-            report = self._solver(state, name, field).solve(
-                values, source, decay, uptake=uptake if uptake.any() else None, half_saturation=field.half_saturation,
+            solver = self._solver(state, name, field)
+            terms = {"uptake": uptake if uptake.size else None, "half_saturation": field.half_saturation}
+            checked = values.copy() if field.quasi_steady_check and not cold else None
+            report = solver.solve(
+                values, source, decay, **terms,
                 time_step=clock.dt if field.time_scheme == "implicit" and not cold else None,
                 cycles=self.cold_cycles if cold or field.flattened else field.cycles, threads=clock.threads,
             )  # fmt: skip
             state.diagnostics[f"{name} update norm"] = report.update_norm
             state.diagnostics[f"{name} mass balance"] = report.mass_balance
+            state.diagnostics[f"{name} undershoot"] = report.undershoot
+            if field.quasi_steady_check:
+                state.diagnostics[f"{name} quasi-steady error"] = 0.0
+            if checked is not None:
+                solver.solve(
+                    checked, source, decay, **terms, time_step=clock.dt, cycles=self.cold_cycles, threads=clock.threads
+                )
+                state.diagnostics[f"{name} quasi-steady error"] = relative_distance(checked, values)
             if field.flattened:
                 permeable = permeability(field)[state.tissue] > 0
                 values[permeable] = np.float32(values[permeable].mean(dtype=np.float64))
@@ -91,23 +102,34 @@ class Fields(ShippedProcess):
         return self._solvers[name]
 
     def _exchange(self, state: State, clock: Clock, name: str, field: FieldType) -> tuple[np.ndarray, ...]:
-        """Source, decay and uptake arrays; they are overwritten by the next field."""
-        config, oxygen = state.config, state.fields["oxygen"]
-        for key in ("source", "decay", "uptake"):
-            if key not in self._work:
-                self._work[key] = np.empty(state.tissue.shape, dtype=np.float32)
-        out = (self._work["source"], self._work["decay"], self._work["uptake"])
-        edge = config.geometry.voxel
-        exchange.assemble(
-            state.tissue, state.walls, tissues.IS_ENTERABLE, state.occupant, state.cells.type, state.cells.cxcr4,
-            by_tissue(config, name, field), by_cell(config, name),
-            float(config.per_voxel(name, field.wall_secretion * edge**2 / 100.0)), field.wall_decay * 10.0 / edge,
+        """Source, decay and uptake arrays (no uptake: no planes); they are overwritten by the next field."""
+        config, cells = state.config, state.cells
+        table, cell_rates = by_tissue(config, name, field), by_cell(config, name)
+        saturable = bool(table[..., 2].any() or cell_rates[:, 2].any())
+        out = tuple(self._array(key, state.tissue.shape) for key in ("source", "decay"))
+        out += (self._array("uptake", state.tissue.shape) if saturable else np.zeros((0, 0, 0), np.float32),)
+        exchange.spread(state.tissue, state.walls, table, *out, clock.threads)
+        exchange.add_cells(
+            cells.site, cells.type, cells.cxcr4, state.tissue, tissues.IS_ENTERABLE, cell_rates,
             max(0.0, 1.0 - CELL_VOLUME / config.voxel_volume),
             field.receptor_uptake * CELL_VOLUME / config.voxel_volume,
             state.fields[name], config.receptor.half_occupancy,
-            oxygen, config.hypoxia.half_pressure, config.hypoxia.exponent, *out, clock.threads,
+            state.fields["oxygen"], config.hypoxia.half_pressure, config.hypoxia.exponent, *out, clock.threads,
         )  # fmt: skip
         return out
+
+    def _array(self, key: str, shape: tuple[int, ...]) -> np.ndarray:
+        if key not in self._work:
+            self._work[key] = np.empty(shape, dtype=np.float32)
+        return self._work[key]
+
+
+def relative_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """L2 norm of a - b relative to that of b. `a` is overwritten."""
+    np.square(np.subtract(a, b, out=a), out=a)
+    change = a.sum(dtype=np.float64)
+    total = np.square(b, out=a).sum(dtype=np.float64)
+    return float(np.sqrt(change / total)) if total > 0 else 0.0
 
 
 def permeability(field: FieldType) -> np.ndarray:
@@ -116,14 +138,21 @@ def permeability(field: FieldType) -> np.ndarray:
 
 
 def by_tissue(config: Config, name: str, field: FieldType) -> np.ndarray:
-    """Source, decay and uptake of a voxel of each tissue: float64, shape (256, 3), in field unit / min."""
-    table = np.zeros((256, 3))
+    """Source, decay and uptake of a voxel of each tissue with each number of faces at a vessel wall.
+
+    float32, shape (256, 8, 3), in field unit / min.
+    """
+    table = np.zeros((256, 8, 3))
     background = field.background_uptake * config.voxel_volume / CELL_VOLUME
-    table[tissues.MARROW, 1] = field.decay
-    table[tissues.MARROW, 2] = config.per_voxel(name, background)
+    table[tissues.MARROW, :, 1] = field.decay
+    table[tissues.MARROW, :, 2] = config.per_voxel(name, background)
     for tissue, value in field.blood.items():
         table[tissues.CODES[tissue]] = (field.blood_exchange * value, field.blood_exchange, 0.0)
-    return table
+    enterable, edge = tissues.IS_ENTERABLE.astype(bool), config.geometry.voxel
+    wall_source = config.per_voxel(name, field.wall_secretion * edge**2 / 100.0)
+    table[enterable, 1:, 0] += wall_source * np.arange(1, 8)
+    table[enterable, 1:, 1] += field.wall_decay * 10.0 / edge
+    return table.astype(np.float32)
 
 
 def by_cell(config: Config, name: str) -> np.ndarray:

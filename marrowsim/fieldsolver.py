@@ -33,6 +33,8 @@ SMALL_SINK = 2.0**-7
 STEADY_CYCLES = 400
 # Single precision leaves a field in motion by about this much.
 STEADY_FLOOR = 1e-6
+# The first cycles bring down more than those that follow.
+STEADY_PACE = 0.25
 
 
 @dataclass(frozen=True)
@@ -354,7 +356,7 @@ def steady_field(
     change = solver.solve(field, source, decay, cycles=2, **terms).update_norm
     for _ in range(STEADY_CYCLES - 2):
         before, change = change, solver.solve(field, source, decay, cycles=1, **terms).update_norm
-        pace = change / before if before > 0 else 0.0
+        pace = max(STEADY_PACE, change / before if before > 0 else 0.0)
         if change < STEADY_FLOOR or (pace < 1 and change * pace / (1 - pace) < tolerance):
             return field
     raise FieldError(

@@ -30,6 +30,7 @@ cdef enum:
     RESTRICT = 3
     STORE = 4
     HALF_SWEEPS = 4
+    LANES = 16
 
 cdef Py_ssize_t PARALLEL_VOXELS = 100000
 cdef Py_ssize_t TILE_VOXELS = 8192
@@ -209,7 +210,7 @@ cdef tuple run(Level fine, Level coarse, Terms terms, int opening, int closing, 
     Returns
     -------
     (largest, stray, least) of the equations loaded (see `Inspection`), the smallest value stored (see
-    `ordered`), and the sums of what was stored, plane by plane: float64 [z, 4].
+    `ordered`), and the sums of what was stored, plane by plane, in lanes: float64 [z, 4, 16].
     """
     cdef Pass work
     cdef Py_ssize_t i
@@ -217,7 +218,7 @@ cdef tuple run(Level fine, Level coarse, Terms terms, int opening, int closing, 
     cdef Py_ssize_t wedges = count - 1
     cdef Slab* slabs
     cdef float* scratch
-    stored = np.zeros((fine.nz if closing == STORE else 1, 4))
+    stored = np.zeros((fine.nz if closing == STORE else 1, 4 * LANES))
     cdef double[:, ::1] sums = stored
     work.opening, work.closing = opening, closing
     for i in range(HALF_SWEEPS):
@@ -246,7 +247,7 @@ cdef tuple run(Level fine, Level coarse, Terms terms, int opening, int closing, 
     least = min([slabs[i].least for i in range(2 * count - 1)])
     free(slabs)
     free(scratch)
-    return (largest, stray, sink), least, stored
+    return (largest, stray, sink), least, stored.reshape(-1, 4, LANES)
 
 
 def relax(Level level, Terms terms, omega=(1.0, 1.0, 1.0, 1.0), int threads=1):
@@ -304,7 +305,8 @@ def ascend(list levels, Terms terms=None, int threads=1):
     Returns
     -------
     (float, ndarray) : the smallest value of an open voxel before clipping (0 where none is open or nothing is
-        stored), and, for each plane, the sums of squared change, squared value, source and loss (float64 [z, 4]).
+        stored), and, for each plane, the sums of squared change, squared value, source and loss, each in 16 parts
+        (float64 [z, 4, 16]).
     """
     closing = NOTHING if terms is None else STORE
     if len(levels) > 1:

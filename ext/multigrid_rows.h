@@ -368,20 +368,32 @@ ROW_KERNEL(load_general, (Part even, Part odd, float *sinks, const float *c, con
             ptrdiff_t plane, Inspection *seen),
            (even, odd, sinks, c, source, rate, uptake, half_saturation, scale, nx, row, plane, seen))
 
-INLINED double total(const float *values, ptrdiff_t n)
+/* Add the sums of every 16th of n values to 16 lanes. The values of one call are summed in single precision. */
+#if defined(__GNUC__)
+typedef float Singles __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+typedef double Doubles __attribute__((vector_size(8 * LANES), aligned(8), may_alias));
+INLINED void add_lanes(double *lanes, const float *values, ptrdiff_t n)
 {
-    float sum[LANES] = {0};
-    double all = 0.0;
+    Singles sum = {0};
+    float rest[LANES] = {0};
     ptrdiff_t i = 0;
     for (; i + LANES <= n; i += LANES)
-        for (ptrdiff_t j = 0; j < LANES; j++)
-            sum[j] += values[i + j];
+        sum += *(const Singles *)(values + i);
     for (ptrdiff_t j = 0; i + j < n; j++)
-        sum[j] += values[i + j];
-    for (ptrdiff_t j = 0; j < LANES; j++)
-        all += sum[j];
-    return all;
+        rest[j] = values[i + j];
+    sum += *(const Singles *)rest;
+    *(Doubles *)lanes += __builtin_convertvector(sum, Doubles);
 }
+#else
+INLINED void add_lanes(double *lanes, const float *values, ptrdiff_t n)
+{
+    float sum[LANES] = {0};
+    for (ptrdiff_t i = 0; i < n; i++)
+        sum[i % LANES] += values[i];
+    for (ptrdiff_t j = 0; j < LANES; j++)
+        lanes[j] += sum[j];
+}
+#endif
 
 /* Integers in the order of the floats they stand for. */
 INLINED int32_t ordered(float x)
@@ -392,8 +404,8 @@ INLINED int32_t ordered(float x)
 
 /* Replace one row of the field by u / w (w is 1 where `plain`) clipped at zero, and by 0 in closed
  * voxels; `key0` and `key1` are d where `plain`, else w. Lowers `least`, the smallest value of an
- * open voxel (see `ordered`), and adds to the sums: squared change, squared value, source, loss. The
- * row's own sums are of single precision; `terms`, three rows long, is overwritten. */
+ * open voxel (see `ordered`), and adds to the sums, 16 lanes each: squared change, squared value,
+ * source, loss. `terms`, three rows long, is overwritten. */
 INLINED void store_line(float *field, float *terms, const float *u0, const float *u1,
                         const float *key0, const float *key1, const float *source, const float *rate,
                         const float *uptake, float half_saturation, ptrdiff_t nx, int32_t *least, double *sums,
@@ -432,10 +444,10 @@ INLINED void store_line(float *field, float *terms, const float *u0, const float
         field[x] = value;
     }
     *least = low;
-    sums[0] += total(change, nx);
-    sums[1] += total(square, nx);
-    sums[2] += total(source, nx);
-    sums[3] += total(loss, nx);
+    add_lanes(sums, change, nx);
+    add_lanes(sums + LANES, square, nx);
+    add_lanes(sums + 2 * LANES, source, nx);
+    add_lanes(sums + 3 * LANES, loss, nx);
 }
 
 INLINED void store_plain_body(float *field, float *terms, const float *u0, const float

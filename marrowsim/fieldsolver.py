@@ -226,7 +226,7 @@ class FieldSolver:
             )
         minimum, sums = found
         field.ravel()[self._closed] = kept
-        change, square, gain, loss = (math.fsum(column) for column in sums.T)
+        change, square, gain, loss = (math.fsum(sums[:, kind].flat) for kind in range(4))
         return SolveReport(
             update_norm=math.sqrt(change / square) if square > 0 else 0.0,
             mass_balance=(gain - loss) / gain if gain > 0 else 0.0,

@@ -171,7 +171,7 @@ def _open_pockets(field, marrow, target, spacing, reach) -> int:
     sizes = np.bincount(spaces.ravel())
     sizes[0] = 0
     largest = int(sizes.argmax())
-    gap = np.sqrt(np.maximum(squared_distance(spaces == largest), 0.0))
+    gap = squared_distance(spaces == largest)
     smallest_kept = np.pi / 6.0 * (target.trabecular_thickness / spacing) ** 3
     for label, window in enumerate(ndimage.find_objects(spaces), start=1):
         if label == largest:
@@ -182,7 +182,7 @@ def _open_pockets(field, marrow, target, spacing, reach) -> int:
             continue
         place = np.unravel_index(np.where(pocket, gap[window], np.inf).argmin(), pocket.shape)
         centre = np.array([part.start + offset for part, offset in zip(window, place, strict=True)])
-        radius = gap[tuple(centre)] + HOLE * target.trabecular_separation / spacing
+        radius = np.sqrt(gap[tuple(centre)], dtype=np.float32) + HOLE * target.trabecular_separation / spacing
         low, high = np.maximum(centre - int(radius), 0), centre + int(radius) + 1
         hole = tuple(slice(first, last) for first, last in zip(low, high, strict=True))
         offsets = np.ogrid[tuple(slice(0, length) for length in field[hole].shape)]

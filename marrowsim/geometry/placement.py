@@ -125,12 +125,11 @@ def choose_from(parts, number, *, seed, draw):
         return sites
     some, limit = [(sites, keys)], np.inf
     for candidates, weight in parts:
+        open_ = candidates if weight is None else candidates[weight > 0]
+        key = -np.log(uniform(seed, Stream.STREAM_PLACEMENT, 0, open_, draw))
         if weight is not None:
-            candidates, weight = candidates[weight > 0], weight[weight > 0]
-        key = -np.log(uniform(seed, Stream.STREAM_PLACEMENT, 0, candidates, draw))
-        if weight is not None:
-            key /= weight
-        some.append((candidates[key <= limit], key[key <= limit]))
+            key /= weight[weight > 0]
+        some.append((open_[key <= limit], key[key <= limit]))
         if sum(len(part) for part, _ in some) > 2 * number + CHUNK:
             sites, keys = _smallest(some, number)
             some, limit = [(sites, keys)], keys.max()

@@ -3,18 +3,16 @@
 Positions are (z, y, x) in voxel edges; voxel i spans i to i + 1. Nothing here knows a tissue.
 """
 
-from itertools import product
-
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 from scipy.spatial import cKDTree
 
+from marrowsim._engine import tubes
 from marrowsim._engine.rng import Stream, uniform, words
 
 SCATTER_ROUNDS = 6
 SAMPLES_PER_EDGE = 2.5
-CHUNK = 20_000
 
 
 def thin(points, priority, reach):
@@ -70,29 +68,19 @@ def scatter(clear, reach, *, seed, draw):
     return nodes
 
 
-def curve(start, control, end, count):
-    """`count` points along quadratic Bezier curves: shape (n, count, 3)."""
-    t = np.linspace(0, 1, count)[None, :, None]
-    return start[:, None] * (1 - t) ** 2 + 2 * control[:, None] * t * (1 - t) + end[:, None] * t**2
-
-
 def samples(longest):
     """Number of samples that keeps steps below half a voxel edge along curves of a straight length."""
     return int(np.ceil(SAMPLES_PER_EDGE * longest)) + 1
 
 
-def chain(points, shape):
-    """Flat indices of the face-connected voxels under sampled curves: shape (n, 3 count - 2).
+def are_clear(start, control, end, count, clear):
+    """Which curves (arrays of shape (n, 3)) keep to the true voxels of `clear`: bool, shape (n,).
 
-    Steps of the samples must be below one voxel edge. The voxels depend on the samples, so a curve is to
-    be drawn with the samples it was tested with.
+    The voxels under a curve are those of its samples, joined by faces. They depend on the number of samples
+    and on the end that it starts from, so it is to be drawn as it was tested.
     """
-    voxels = points.astype(np.int64)
-    before, after = voxels[:, :-1], voxels[:, 1:]
-    turn = np.stack([after[..., 0], before[..., 1], before[..., 2]], axis=-1)
-    second = np.stack([after[..., 0], after[..., 1], before[..., 2]], axis=-1)
-    steps = np.concatenate([voxels, turn, second], axis=1)
-    return np.ravel_multi_index(tuple(np.moveaxis(steps, -1, 0)), shape)
+    curves = (np.ascontiguousarray(points) for points in (start, control, end))
+    return tubes.are_clear(*curves, np.linspace(0, 1, count), clear.view(np.uint8))
 
 
 class Edges:
@@ -164,14 +152,10 @@ def join(nodes, pairs, clear, count, *, bend=0.0, seed=0, draw=0, targets=None):
     middle = (start + end) / 2
     control = middle + (2 * u[:, :3] - 1) * bend * length
     control = np.clip(control, 0, np.nextafter(clear.shape, 0))
-    chosen = np.zeros(len(pairs), dtype=bool)
-    flat = clear.reshape(-1)
-    for low in range(0, len(pairs), CHUNK):
-        part = slice(low, low + CHUNK)
-        curved = flat[chain(curve(start[part], control[part], end[part], count), clear.shape)].all(axis=1)
-        control[part][~curved] = middle[part][~curved]
-        straight = flat[chain(curve(start[part], middle[part], end[part], count), clear.shape)].all(axis=1)
-        chosen[part] = curved | straight
+    chosen = are_clear(start, control, end, count, clear)
+    bent = np.flatnonzero(~chosen)
+    control[bent] = middle[bent]
+    chosen[bent] = are_clear(start[bent], middle[bent], end[bent], count, clear)
     forward = np.zeros(len(pairs), dtype=bool)
     return Edges(first, second, start, control, end, forward, count)[chosen]
 
@@ -238,27 +222,7 @@ def stamp(key, room, edges, radius, rank):
     key : ndarray of int32, shape (nz, ny, nx), changed
     room : ndarray of bool, shape (nz, ny, nx)
     """
-    flat_key, flat_room = key.reshape(-1), room.reshape(-1)
-    size = int(radius + 0.5)
-    for low in range(0, len(edges), CHUNK // 4):
-        part = edges[low : low + CHUNK // 4]
-        points = curve(part.start, part.control, part.end, edges.count)
-        line = chain(points, key.shape)
-        own = np.arange(points.shape[0] * edges.count, dtype=np.int32).reshape(-1, edges.count)
-        own[part.backward] = own[part.backward, ::-1]
-        own += rank + low * edges.count
-        turn = np.maximum(own[:, 1:], own[:, :-1])
-        _lower(flat_key, flat_room, line.reshape(-1), np.hstack([own, turn, turn]).reshape(-1))
-        number = own.reshape(-1)
-        points = points.reshape(-1, 3)
-        corner = np.floor(points).astype(np.int64)
-        for offset in product(range(-size, size + 1), repeat=3):
-            voxel = corner + offset
-            near = ((voxel + 0.5 - points) ** 2).sum(axis=1) <= radius**2
-            near &= ((voxel >= 0) & (voxel < key.shape)).all(axis=1)
-            _lower(flat_key, flat_room, np.ravel_multi_index(tuple(voxel[near].T), key.shape), number[near])
-
-
-def _lower(key, room, sites, number):
-    open_ = room[sites]
-    np.minimum.at(key, sites[open_], number[open_])
+    curves = (np.ascontiguousarray(points) for points in (edges.start, edges.control, edges.end))
+    backward = edges.backward.view(np.uint8)
+    t = np.linspace(0, 1, edges.count)
+    tubes.stamp(key, room.view(np.uint8), *curves, backward, t, radius, radius**2, rank)

@@ -11,7 +11,7 @@ from marrowsim._engine.rng import Stream, uniform
 from marrowsim.errors import GeometryError
 from marrowsim.geometry.bridges import bridge
 from marrowsim.geometry.distance import distance_to
-from marrowsim.geometry.network import chain, curve, join, neighbours, samples, scatter, thin
+from marrowsim.geometry.network import Edges, join, neighbours, samples, scatter, stamp, thin
 from marrowsim.geometry.vessels import grow_vessels
 from marrowsim.tissues import ARTERIOLE, BONE, MARROW, OUTSIDE, SINUSOID
 
@@ -220,12 +220,17 @@ def test_thinning_is_the_sequential_greedy_choice():
     assert kept.tolist() == [False, True, False, True, False, True]
 
 
+def under(edges, shape):
+    """The voxels of tubes without a radius."""
+    key = np.full(shape, np.iinfo(np.int32).max, dtype=np.int32)
+    stamp(key, np.ones(shape, dtype=bool), edges, 0.0, 0)
+    return key < np.iinfo(np.int32).max
+
+
 def test_voxels_under_a_curve_are_connected_by_faces():
     ends = np.array([[[1.2, 1.3, 1.4]], [[14.9, 10.2, 7.7]], [[3.0, 14.0, 2.0]]])
-    voxels = chain(curve(ends[0], ends[2], ends[1], samples(20)), (16, 16, 16))
-    mask = np.zeros((16, 16, 16), dtype=bool)
-    mask.reshape(-1)[voxels] = True
-    assert ndimage.label(mask)[1] == 1
+    edges = Edges(np.zeros(1, int), np.ones(1, int), ends[0], ends[2], ends[1], np.zeros(1, bool), samples(20))
+    assert ndimage.label(under(edges, (16, 16, 16)))[1] == 1
 
 
 def test_a_bridge_goes_round_the_corner():
@@ -235,8 +240,7 @@ def test_a_bridge_goes_round_the_corner():
     edges = join(nodes, neighbours(nodes, 8.0), clear, samples(30))
     assert len(edges) == 2
     nodes, edges = bridge(nodes, edges, clear)
-    mask = np.zeros(clear.shape, dtype=bool)
-    mask.reshape(-1)[chain(curve(edges.start, edges.control, edges.end, edges.count), clear.shape)] = True
+    mask = under(edges, clear.shape)
     assert ndimage.label(mask)[1] == 1
     assert not (mask & ~clear).any()
 

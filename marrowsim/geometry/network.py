@@ -13,6 +13,7 @@ from marrowsim._engine.rng import Stream, uniform, words
 
 SCATTER_ROUNDS = 6
 SAMPLES_PER_EDGE = 2.5
+CHUNK = 1 << 18
 
 
 def thin(points, priority, reach):
@@ -51,21 +52,27 @@ def scatter(clear, reach, *, seed, draw):
     """
     edge = reach / np.sqrt(3)
     grid = np.ceil(np.array(clear.shape) / edge).astype(np.int64)
-    cells = np.arange(grid.prod())
-    corner = np.stack(np.unravel_index(cells, grid), axis=1)
     nodes = np.empty((0, 3))
     for number in range(SCATTER_ROUNDS):
-        u = (words(seed, Stream.STREAM_VESSEL, 0, cells, draw + number) + 0.5) / 2.0**32
-        points = (corner + u[:, :3]) * edge
-        inside = np.flatnonzero((points < clear.shape).all(axis=1))
-        inside = inside[clear[tuple(points[inside].astype(np.int64).T)]]
+        starts = range(0, int(grid.prod()), CHUNK)
+        darts = [_darts(clear, grid, edge, slice(low, low + CHUNK), seed, draw + number) for low in starts]
+        points, priority = (np.concatenate(column) for column in zip(*darts, strict=True))
         if len(nodes):
-            near, _ = cKDTree(nodes).query(points[inside], distance_upper_bound=reach)
-            inside = inside[np.isinf(near)]
-        if len(inside):
-            points = points[inside]
-            nodes = np.concatenate([nodes, points[thin(points, u[inside, 3], reach)]])
+            near, _ = cKDTree(nodes).query(points, distance_upper_bound=reach)
+            points, priority = points[np.isinf(near)], priority[np.isinf(near)]
+        if len(points):
+            nodes = np.concatenate([nodes, points[thin(points, priority, reach)]])
     return nodes
+
+
+def _darts(clear, grid, edge, part, seed, draw):
+    """One point in each of some cells of a grid, where it is in `clear`, and the point's priority."""
+    cells = np.arange(part.start, min(part.stop, grid.prod()))
+    u = (words(seed, Stream.STREAM_VESSEL, 0, cells, draw) + 0.5) / 2.0**32
+    points = (np.stack(np.unravel_index(cells, grid), axis=1) + u[:, :3]) * edge
+    inside = np.flatnonzero((points < clear.shape).all(axis=1))
+    inside = inside[clear[tuple(points[inside].astype(np.int64).T)]]
+    return points[inside], u[inside, 3]
 
 
 def samples(longest):

@@ -56,4 +56,4 @@ def test_cells_and_slots(tissue):
 
 def test_generated_bone():
     shape = (EDGE, EDGE, EDGE)
-    assert peak_per_voxel(lambda: generate_trabecular("mouse", shape, SPACING, 1)) < 24
+    assert peak_per_voxel(lambda: generate_trabecular("human", shape, SPACING, 1)) < 24

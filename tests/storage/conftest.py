@@ -84,9 +84,8 @@ def large():
     )
     tissue = np.full(shape, tissues.MARROW, np.uint8)
     tissue[:40] = tissues.BONE
-    state = State(
-        config, Geometry(tissue, 10.0, {}, np.arange(5e6 // 8, 4e6 // 3, 1000).astype(np.int64), tissue[0, 0, :0])
-    )
+    slots = np.arange(1_100_000, 1_300_000, 1000)
+    state = State(config, Geometry(tissue, 10.0, {}, slots, slots[:0]))
     place = np.arange(tissue.size, dtype=np.float32).reshape(shape)
     for number, field in enumerate(state.fields.values()):
         np.sin(place / (3000 + 700 * number), out=field)

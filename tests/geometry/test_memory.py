@@ -7,7 +7,6 @@ import pytest
 
 from marrowsim.geometry import placement
 from marrowsim.geometry.distance import distance_to
-from marrowsim.geometry.trabecular import generate_trabecular
 from marrowsim.geometry.vessels import grow_vessels
 from marrowsim.tissues import BONE, MARROW, SINUSOID
 
@@ -52,8 +51,3 @@ def test_cells_and_slots(tissue):
         placement.place_hpc(box, SPACING, slots, taken, seed=1)
 
     assert peak_per_voxel(place) < 10
-
-
-def test_generated_bone():
-    shape = (EDGE, EDGE, EDGE)
-    assert peak_per_voxel(lambda: generate_trabecular("human", shape, SPACING, 1)) < 24

@@ -4,23 +4,34 @@ import numpy as np
 
 from cython.parallel cimport prange
 from libc.math cimport sqrtf
+from libc.stdint cimport int64_t
 
-from .multigrid cimport Level, at, put, split_row
+from .multigrid_levels cimport Level, at, put, split_row
 
 
-cdef void open_plane(Level level, const float[:, :, ::1] relative, Py_ssize_t z, float* line,
-                     unsigned char* changed) noexcept nogil:
-    """Roots of the relative diffusivities of one plane; marks the rows that were not so before."""
+cdef inline bint is_between(float w) noexcept nogil:
+    return w != 0 and w != 1
+
+
+cdef Py_ssize_t open_plane(Level level, const float[:, :, ::1] relative, Py_ssize_t z, float* line,
+                           unsigned char* changed) noexcept nogil:
+    """Roots of the relative diffusivities of one plane; marks the rows that were not so before.
+
+    Returns the number of voxels whose diffusivity is neither 0 nor 1.
+    """
+    cdef Py_ssize_t between = 0
     cdef Py_ssize_t y, x
     cdef int even
     for y in range(level.ny):
         even = (z + y) & 1
         for x in range(level.nx):
             line[x] = sqrtf(relative[z, y, x])
+            between = between + is_between(line[x])
             if line[x] != at(level.w, z, y, x):
                 changed[y] = True
         if changed[y]:
-            split_row(&level.w[even, z + 1, y + 1, 1], &level.w[1 - even, z + 1, y + 1, 1], line, level.nx)
+            split_row(&level.w[even, z + 1, y + 1, 0], &level.w[1 - even, z + 1, y + 1, 0], line, level.nx)
+    return between
 
 
 cdef inline float face_x(Level level, Py_ssize_t z, Py_ssize_t y, Py_ssize_t x) noexcept nogil:
@@ -124,14 +135,23 @@ def coarsen(Level fine, Level coarse, changed, int threads=1):
     return touched
 
 
-def set_diffusivity(list levels, const float[:, :, ::1] relative, float[:, ::1] scratch, int threads=1):
+cdef bint coarsen_all(list levels, changed, int threads):
+    """Bring the coarse levels up to date with changed rows (bool [z, y]) of the finest one."""
+    cdef Py_ssize_t depth
+    if not changed.any():
+        return False
+    for depth in range(len(levels) - 1):
+        changed = coarsen(levels[depth], levels[depth + 1], changed, threads)
+    return True
+
+
+def set_diffusivity(list levels, const float[:, :, ::1] relative, int threads=1):
     """Set which voxels are open and how well they conduct, on all levels; only rows that change cost much.
 
     Parameters
     ----------
     levels : list of Level, from `build_levels`
     relative : float32 [z, y, x], diffusivity relative to that of the open medium; 0 is impermeable.
-    scratch : float32, from `multigrid_terms.scratch_for`; overwritten.
 
     Returns
     -------
@@ -139,11 +159,37 @@ def set_diffusivity(list levels, const float[:, :, ::1] relative, float[:, ::1] 
     """
     cdef Level finest = levels[0]
     cdef Py_ssize_t z
+    cdef Py_ssize_t between = 0
+    cdef float[:, ::1] lines = np.empty((finest.nz, finest.nx), np.float32)
     changed = np.zeros((finest.nz, finest.ny), bool)
     cdef unsigned char[:, ::1] mark = changed.view(np.uint8)
     for z in prange(finest.nz, nogil=True, num_threads=threads, schedule="static"):
-        open_plane(finest, relative, z, &scratch[z, 0], &mark[z, 0])
-    any_changed = bool(changed.any())
-    for z in range(len(levels) - 1):
-        changed = coarsen(levels[z], levels[z + 1], changed, threads)
-    return any_changed
+        between += open_plane(finest, relative, z, &lines[z, 0], &mark[z, 0])
+    finest.between = between
+    return coarsen_all(levels, changed, threads)
+
+
+def set_voxels(list levels, const int64_t[::1] voxels, const float[::1] relative, int threads=1):
+    """Change the relative diffusivity of some voxels, at the cost of the rows that they are in.
+
+    Parameters
+    ----------
+    levels : list of Level
+    voxels : int64, flat indices [z, y, x].
+    relative : float32, one for each of them.
+    """
+    cdef Level finest = levels[0]
+    cdef Py_ssize_t i, z, y, x
+    cdef float w
+    changed = np.zeros((finest.nz, finest.ny), bool)
+    cdef unsigned char[:, ::1] mark = changed.view(np.uint8)
+    for i in range(voxels.shape[0]):
+        x = voxels[i] % finest.nx
+        y = voxels[i] // finest.nx % finest.ny
+        z = voxels[i] // (finest.nx * finest.ny)
+        w = sqrtf(relative[i])
+        if w != at(finest.w, z, y, x):
+            finest.between += is_between(w) - is_between(at(finest.w, z, y, x))
+            put(finest.w, z, y, x, w)
+            mark[z, y] = True
+    coarsen_all(levels, changed, threads)

@@ -1,109 +1,260 @@
-/* Inner loops of the multigrid solver, one plane or row of one colour at a time.
+/* Inner loops of the multigrid solver, on rows of one colour or on rows of the lattice.
  *
- * Every element is computed by the same IEEE operations in the same order whichever instruction
- * set runs them, and sums go through a fixed number of lanes, so the copies made for wider vectors
- * give the same bits. `u` never overlaps the other arguments.
+ * Every element is computed by the same IEEE operations in the same order whichever instruction set
+ * runs them, and floating sums go through a fixed number of lanes, so the copies made for wider
+ * vectors give the same bits. Rows of one colour have a length that is a multiple of 8.
  */
 #ifndef MARROWSIM_MULTIGRID_ROWS_H
 #define MARROWSIM_MULTIGRID_ROWS_H
 
-#include <float.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h> /* defines __GLIBC__ where it applies */
 
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && defined(__x86_64__) && defined(__GLIBC__)
-#define ROW_KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), unused)) static void
-#else
-#define ROW_KERNEL static inline void
-#endif
 #if defined(_MSC_VER)
-#define restrict __restrict
+#define INLINED static __forceinline
+#elif defined(__GNUC__)
+#define INLINED static inline __attribute__((always_inline))
+#else
+#define INLINED static inline
+#endif
+#if defined(__GNUC__) && !defined(__clang__)
+#define NO_OVERLAP _Pragma("GCC ivdep")
+#else
+#define NO_OVERLAP
+#endif
+
+/* ROW_KERNEL(name, (parameters), (arguments)) makes `name` of the inlined `name_body`, compiled for
+ * wider vectors too where the compiler can choose between them at run time. */
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && defined(__x86_64__)
+#define FOR_512 __attribute__((target("arch=x86-64-v4,prefer-vector-width=512"), unused)) static void
+#define FOR_256 __attribute__((target("arch=x86-64-v3"), unused)) static void
+static int vector_level(void)
+{
+    static int level = -1;
+    if (level < 0)
+        level = __builtin_cpu_supports("x86-64-v4") ? 2 : __builtin_cpu_supports("x86-64-v3") ? 1 : 0;
+    return level;
+}
+#define ROW_KERNEL(name, parameters, arguments) \
+    FOR_512 name##_512 parameters { name##_body arguments; } \
+    FOR_256 name##_256 parameters { name##_body arguments; } \
+    __attribute__((unused)) static void name parameters \
+    { \
+        if (vector_level() == 2) \
+            name##_512 arguments; \
+        else if (vector_level() == 1) \
+            name##_256 arguments; \
+        else \
+            name##_body arguments; \
+    }
+#else
+#define ROW_KERNEL(name, parameters, arguments) \
+    static inline void name parameters { name##_body arguments; }
 #endif
 
 #define LANES 16
+#define ROW_MULTIPLE 8
 
-/* One Gauss-Seidel half sweep of a plane with unit couplings. `v` is the other colour; a voxel
- * with index i in its row sees v[i - 1 + p] and v[i + p] along x, where p is its row's parity. */
-ROW_KERNEL relax_unit(float *restrict u, const float *d, const float *s, const float *v, ptrdiff_t ny,
-                      ptrdiff_t n, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t parity)
+/* Diagonal of a closed voxel: the number whose `reciprocal` is 0, so that relaxation leaves it as it is. */
+#define CLOSED 0x1.e6238e0000000p+126f
+#define OPEN_BELOW 1e37f
+
+/* What one load found. Non-negative floats have the order of their bits, so these are integers. */
+typedef struct {
+    uint32_t largest; /* bits of the largest input; at least 0x7f800000 where one is negative or not finite */
+    uint32_t stray;   /* not 0 where a closed voxel has a source */
+    uint32_t least;   /* bits of the smallest sink of an open voxel */
+} Inspection;
+
+INLINED uint32_t bits_of(float x)
 {
-    for (ptrdiff_t y = 0; y < ny; y++, u += row, d += row, s += row, v += row) {
+    union { float f; uint32_t i; } both;
+    both.f = x;
+    return both.i;
+}
+
+INLINED uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+INLINED uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* 1 / d to 0.3 % without a division; only the pace of relaxation depends on it, not where it leads. */
+INLINED float reciprocal(float d)
+{
+    union { float f; int32_t i; } both;
+    both.f = d;
+    both.i = 0x7EF311C7 - both.i;
+    return both.f * (2.0f - d * both.f);
+}
+
+/* One half sweep of relaxation by `omega` over some rows of a plane with unit couplings. `v` is the
+ * other colour; a voxel with index i in its row sees v[i - 1 + p] and v[i + p] along x, where p is
+ * its row's parity. */
+INLINED void relax_unit_body(float *u, const float *d, const float *s, const float *v,
+                             ptrdiff_t rows, ptrdiff_t n, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t parity, float
+                             omega)
+{
+    n &= ~(ptrdiff_t)(ROW_MULTIPLE - 1);
+    for (ptrdiff_t y = 0; y < rows; y++, u += row, d += row, s += row, v += row) {
         const float *left = v - 1 + ((parity + y) & 1);
+        NO_OVERLAP
         for (ptrdiff_t i = 0; i < n; i++) {
             float sum = ((left[i] + left[i + 1]) + (v[i - row] + v[i + row])) + (v[i - plane] + v[i + plane]);
-            float open = d[i] > 0.0f ? 1.0f : 0.0f;
-            float safe = d[i] > 0.0f ? d[i] : 1.0f;
-            u[i] += open * (((s[i] + sum) - d[i] * u[i]) / safe);
+            u[i] += (omega * reciprocal(d[i])) * ((s[i] + sum) - d[i] * u[i]);
         }
     }
 }
 
+ROW_KERNEL(relax_unit, (float *u, const float *d, const float *s, const float *v, ptrdiff_t rows,
+            ptrdiff_t n, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t parity, float omega),
+           (u, d, s, v, rows, n, row, plane, parity, omega))
+
 /* The same with face conductances: gx, gy, gz of this colour lead to the next voxel along each
  * axis, hx, hy, hz are those of the other colour. */
-ROW_KERNEL relax_faces(float *restrict u, const float *d, const float *s, const float *v, const float *gx,
-                       const float *gy, const float *gz, const float *hx, const float *hy, const float *hz,
-                       ptrdiff_t ny, ptrdiff_t n, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t parity)
+INLINED void relax_faces_body(float *u, const float *d, const float *s, const float *v,
+                              const float *gx, const float *gy, const float *gz, const float *hx, const float *hy,
+                              const float *hz, ptrdiff_t rows, ptrdiff_t n, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t
+                              parity, float omega)
 {
-    for (ptrdiff_t y = 0; y < ny; y++) {
+    n &= ~(ptrdiff_t)(ROW_MULTIPLE - 1);
+    for (ptrdiff_t y = 0; y < rows; y++) {
         ptrdiff_t o = y * row, l = o - 1 + ((parity + y) & 1);
+        NO_OVERLAP
         for (ptrdiff_t i = 0; i < n; i++) {
             float sum = ((hx[l + i] * v[l + i] + gx[o + i] * v[l + i + 1])
                          + (hy[o + i - row] * v[o + i - row] + gy[o + i] * v[o + i + row]))
                         + (hz[o + i - plane] * v[o + i - plane] + gz[o + i] * v[o + i + plane]);
-            float open = d[o + i] > 0.0f ? 1.0f : 0.0f;
-            float safe = d[o + i] > 0.0f ? d[o + i] : 1.0f;
-            u[o + i] += open * (((s[o + i] + sum) - d[o + i] * u[o + i]) / safe);
+            u[o + i] += (omega * reciprocal(d[o + i])) * ((s[o + i] + sum) - d[o + i] * u[o + i]);
         }
     }
 }
 
-/* sums += w * residual, for one row with unit couplings. */
-ROW_KERNEL residual_unit(float *restrict sums, const float *w, const float *u, const float *d, const float *s,
-                         const float *v, ptrdiff_t n, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t parity)
+ROW_KERNEL(relax_faces, (float *u, const float *d, const float *s, const float *v, const float *gx, const
+            float *gy, const float *gz, const float *hx, const float *hy, const float *hz, ptrdiff_t rows, ptrdiff_t
+            n, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t parity, float omega),
+           (u, d, s, v, gx, gy, gz, hx, hy, hz, rows, n, row, plane, parity, omega))
+
+/* sums += w * residual, for one row with unit couplings; without w, of the open voxels. */
+INLINED void residual_unit_body(float *sums, const float *w, const float *u, const
+                                float *d, const float *s, const float *v, ptrdiff_t n, ptrdiff_t row, ptrdiff_t plane,
+                                ptrdiff_t parity)
 {
     const float *left = v - 1 + parity;
+    n &= ~(ptrdiff_t)(ROW_MULTIPLE - 1);
+    if (w) {
+        NO_OVERLAP
+        for (ptrdiff_t i = 0; i < n; i++) {
+            float sum = ((left[i] + left[i + 1]) + (v[i - row] + v[i + row])) + (v[i - plane] + v[i + plane]);
+            sums[i] += w[i] * ((s[i] + sum) - d[i] * u[i]);
+        }
+        return;
+    }
+    NO_OVERLAP
     for (ptrdiff_t i = 0; i < n; i++) {
         float sum = ((left[i] + left[i + 1]) + (v[i - row] + v[i + row])) + (v[i - plane] + v[i + plane]);
-        sums[i] += w[i] * ((s[i] + sum) - d[i] * u[i]);
+        float residual = (s[i] + sum) - d[i] * u[i];
+        sums[i] += d[i] < OPEN_BELOW ? residual : 0.0f;
     }
 }
 
-ROW_KERNEL residual_faces(float *restrict sums, const float *w, const float *u, const float *d, const float *s,
-                          const float *v, const float *gx, const float *gy, const float *gz, const float *hx,
-                          const float *hy, const float *hz, ptrdiff_t n, ptrdiff_t row, ptrdiff_t plane,
-                          ptrdiff_t parity)
+ROW_KERNEL(residual_unit, (float *sums, const float *w, const float *u, const float *d, const float *s,
+            const float *v, ptrdiff_t n, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t parity),
+           (sums, w, u, d, s, v, n, row, plane, parity))
+
+/* The same with face conductances, which are 0 around closed voxels. */
+INLINED void residual_faces_body(float *sums, const float *u, const float *d, const
+                                 float *s, const float *v, const float *gx, const float *gy, const float *gz, const
+                                 float *hx, const float *hy, const float *hz, ptrdiff_t n, ptrdiff_t row, ptrdiff_t
+                                 plane, ptrdiff_t parity)
 {
     ptrdiff_t l = parity - 1;
+    n &= ~(ptrdiff_t)(ROW_MULTIPLE - 1);
+    NO_OVERLAP
     for (ptrdiff_t i = 0; i < n; i++) {
         float sum = ((hx[l + i] * v[l + i] + gx[i] * v[l + i + 1])
                      + (hy[i - row] * v[i - row] + gy[i] * v[i + row]))
                     + (hz[i - plane] * v[i - plane] + gz[i] * v[i + plane]);
-        sums[i] += w[i] * ((s[i] + sum) - d[i] * u[i]);
+        sums[i] += (s[i] + sum) - d[i] * u[i];
     }
 }
 
-/* u += w * e */
-ROW_KERNEL add_scaled(float *restrict u, const float *w, const float *e, ptrdiff_t n)
+ROW_KERNEL(residual_faces, (float *sums, const float *u, const float *d, const float *s, const float *v,
+            const float *gx, const float *gy, const float *gz, const float *hx, const float *hy, const float *hz,
+            ptrdiff_t n, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t parity),
+           (sums, u, d, s, v, gx, gy, gz, hx, hy, hz, n, row, plane, parity))
+
+/* u += w * e; without w, in open voxels u += e. */
+INLINED void add_correction_body(float *u, const float *w, const float *d, const
+                                 float *e, ptrdiff_t n)
 {
+    n &= ~(ptrdiff_t)(ROW_MULTIPLE - 1);
+    if (w) {
+        NO_OVERLAP
+        for (ptrdiff_t i = 0; i < n; i++)
+            u[i] += w[i] * e[i];
+        return;
+    }
+    NO_OVERLAP
     for (ptrdiff_t i = 0; i < n; i++)
-        u[i] += w[i] * e[i];
+        u[i] += d[i] < OPEN_BELOW ? e[i] : 0.0f;
 }
 
-/* One row of n voxels taken apart into its even and odd ones, and put together again. */
-ROW_KERNEL split_row(float *restrict even, float *restrict odd, const float *line, ptrdiff_t n)
+ROW_KERNEL(add_correction, (float *u, const float *w, const float *d, const float *e, ptrdiff_t n),
+           (u, w, d, e, n))
+
+/* sums += sinks of the open voxels of one row of a coarse level, with `faces` their summed conductances. */
+INLINED void add_sinks_body(float *sums, const float *d, const float *faces, ptrdiff_t n)
 {
+    n &= ~(ptrdiff_t)(ROW_MULTIPLE - 1);
+    NO_OVERLAP
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float sink = d[i] - faces[i];
+        sums[i] += d[i] < OPEN_BELOW ? sink : 0.0f;
+    }
+}
+
+ROW_KERNEL(add_sinks, (float *sums, const float *d, const float *faces, ptrdiff_t n),
+           (sums, d, faces, n))
+
+/* Diagonal of a row of one colour of a coarse level, from its summed conductances and sinks. */
+INLINED void set_diagonal_body(float *d, const float *w, const float *faces, const
+                               float *sinks, ptrdiff_t n)
+{
+    n &= ~(ptrdiff_t)(ROW_MULTIPLE - 1);
+    NO_OVERLAP
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float sum = faces[i] + sinks[i];
+        d[i] = w[i] > 0.0f ? sum : CLOSED;
+    }
+}
+
+ROW_KERNEL(set_diagonal, (float *d, const float *w, const float *faces, const float *sinks, ptrdiff_t n),
+           (d, w, faces, sinks, n))
+
+/* One row of n voxels taken apart into its even and odd ones, and put together again. */
+INLINED void split_row_body(float *even, float *odd, const float *line, ptrdiff_t n)
+{
+    NO_OVERLAP
     for (ptrdiff_t i = 0; i < n / 2; i++) {
         even[i] = line[2 * i];
         odd[i] = line[2 * i + 1];
     }
-    if (n & 1) {
+    if (n & 1)
         even[n / 2] = line[n - 1];
-        odd[n / 2] = 0.0f;
-    }
 }
 
-ROW_KERNEL merge_row(float *restrict line, const float *even, const float *odd, ptrdiff_t n)
+ROW_KERNEL(split_row, (float *even, float *odd, const float *line, ptrdiff_t n),
+           (even, odd, line, n))
+
+INLINED void merge_row_body(float *line, const float *even, const float *odd, ptrdiff_t n)
 {
+    NO_OVERLAP
     for (ptrdiff_t i = 0; i < n / 2; i++) {
         line[2 * i] = even[i];
         line[2 * i + 1] = odd[i];
@@ -112,23 +263,112 @@ ROW_KERNEL merge_row(float *restrict line, const float *even, const float *odd, 
         line[n - 1] = even[n / 2];
 }
 
-/* Lower `least` to the smallest of n values. */
-static inline void lower(float *least, const float *values, ptrdiff_t n)
+ROW_KERNEL(merge_row, (float *line, const float *even, const float *odd, ptrdiff_t n),
+           (line, even, odd, n))
+
+/* Rows of one colour of a level, where a load writes. */
+typedef struct {
+    float *u, *d, *s;
+    const float *w;
+} Part;
+
+/* Coefficients of the linearised equation of one voxel. `w` is its root of relative diffusivity,
+ * `around` the sum of those of its neighbours, `scale` is spacing squared over diffusivity. What
+ * rounding takes from the sink when it is added to the sum of the neighbours goes to the right-hand
+ * side. Returns the sink as the coarse levels see it. */
+INLINED float equation(float *u, float *d, float *s, Inspection *seen, float w, float around, float c, float source,
+                       float rate, float uptake, float half_saturation, float scale, const int plain)
 {
-    float low[LANES];
-    ptrdiff_t i = 0;
-    for (ptrdiff_t j = 0; j < LANES; j++)
-        low[j] = *least;
-    for (; i + LANES <= n; i += LANES)
-        for (ptrdiff_t j = 0; j < LANES; j++)
-            low[j] = values[i + j] < low[j] ? values[i + j] : low[j];
-    for (ptrdiff_t j = 0; i + j < n; j++)
-        low[j] = values[i + j] < low[j] ? values[i + j] : low[j];
-    for (ptrdiff_t j = 0; j < LANES; j++)
-        *least = low[j] < *least ? low[j] : *least;
+    float own = plain ? 1.0f : (w > 0.0f ? w : 1.0f);
+    float sum = plain ? around : around / own;
+    float factor = plain ? scale : scale / own;
+    float slope = 0.0f, offset = 0.0f;
+    if (!plain) {
+        float inverse = 1.0f / (half_saturation + c);
+        float bound = c * inverse;
+        slope = uptake * (half_saturation * inverse) * inverse;
+        offset = uptake * bound * bound;
+    }
+    float sink = plain ? rate * factor : (rate + slope) * factor / own;
+    float total = sum + sink;
+    float held = total - sum;
+    float scaled = plain ? c : own * c;
+    float right = plain ? source * factor : (source - offset) * factor;
+    right -= (sink - held) * scaled;
+    float shared = plain ? held : own * own * held;
+    uint32_t largest = larger(larger(bits_of(c), bits_of(source)), bits_of(rate));
+    seen->largest = plain ? largest : larger(largest, bits_of(uptake));
+    seen->least = w > 0.0f ? bits_of(sink) : 0xffffffffu;
+    seen->stray = w > 0.0f ? 0u : bits_of(source);
+    *u = w > 0.0f ? scaled : 0.0f;
+    *d = w > 0.0f ? total : CLOSED;
+    *s = w > 0.0f ? right : 0.0f;
+    return w > 0.0f ? shared : 0.0f;
 }
 
-static inline double total(const float *values, ptrdiff_t n)
+/* Equations of one row of the lattice: `even` and `odd` are the colours of its voxels with even and
+ * odd x. Adds the sinks of both to `sinks`. */
+INLINED void load_line(Part even, Part odd, float *sinks, const float *c, const float *source,
+                       const float *rate, const float *uptake, float half_saturation, float scale, ptrdiff_t nx,
+                       ptrdiff_t row, ptrdiff_t plane, Inspection *all, const int plain)
+{
+    const float *v = odd.w, *w = even.w;
+    float *u0 = even.u, *d0 = even.d, *s0 = even.s;
+    float *u1 = odd.u, *d1 = odd.d, *s1 = odd.s;
+    uint32_t largest = all->largest, stray = all->stray, least = all->least;
+    Inspection one, two;
+    ptrdiff_t i;
+    NO_OVERLAP
+    for (i = 0; i < nx / 2; i++) {
+        float first = ((v[i - 1] + v[i]) + (v[i - row] + v[i + row])) + (v[i - plane] + v[i + plane]);
+        float second = ((w[i] + w[i + 1]) + (w[i - row] + w[i + row])) + (w[i - plane] + w[i + plane]);
+        float sink0 = equation(u0 + i, d0 + i, s0 + i, &one, w[i], first, c[2 * i], source[2 * i], rate[2 * i],
+                               uptake[2 * i], half_saturation, scale, plain);
+        float sink1 = equation(u1 + i, d1 + i, s1 + i, &two, v[i], second, c[2 * i + 1], source[2 * i + 1],
+                               rate[2 * i + 1], uptake[2 * i + 1], half_saturation, scale, plain);
+        sinks[i] += sink0 + sink1;
+        largest = larger(largest, larger(one.largest, two.largest));
+        least = smaller(least, smaller(one.least, two.least));
+        stray |= one.stray | two.stray;
+    }
+    if (nx & 1) {
+        float first = ((v[i - 1] + v[i]) + (v[i - row] + v[i + row])) + (v[i - plane] + v[i + plane]);
+        sinks[i] += equation(u0 + i, d0 + i, s0 + i, &one, w[i], first, c[2 * i], source[2 * i], rate[2 * i],
+                             uptake[2 * i], half_saturation, scale, plain);
+        largest = larger(largest, one.largest);
+        least = smaller(least, one.least);
+        stray |= one.stray;
+    }
+    all->largest = largest;
+    all->stray = stray;
+    all->least = least;
+}
+
+/* Without saturable uptake and with a relative diffusivity of 0 or 1 only. */
+INLINED void load_plain_body(Part even, Part odd, float *sinks, const float *c, const
+                             float *source, const float *rate, float scale, ptrdiff_t nx, ptrdiff_t row, ptrdiff_t
+                             plane, Inspection *seen)
+{
+    load_line(even, odd, sinks, c, source, rate, rate, 1.0f, scale, nx, row, plane, seen, 1);
+}
+
+ROW_KERNEL(load_plain, (Part even, Part odd, float *sinks, const float *c, const float *source, const
+            float *rate, float scale, ptrdiff_t nx, ptrdiff_t row, ptrdiff_t plane, Inspection *seen),
+           (even, odd, sinks, c, source, rate, scale, nx, row, plane, seen))
+
+INLINED void load_general_body(Part even, Part odd, float *sinks, const float *c, const
+                               float *source, const float *rate, const float *uptake, float half_saturation, float
+                               scale, ptrdiff_t nx, ptrdiff_t row, ptrdiff_t plane, Inspection *seen)
+{
+    load_line(even, odd, sinks, c, source, rate, uptake, half_saturation, scale, nx, row, plane, seen, 0);
+}
+
+ROW_KERNEL(load_general, (Part even, Part odd, float *sinks, const float *c, const float *source, const
+            float *rate, const float *uptake, float half_saturation, float scale, ptrdiff_t nx, ptrdiff_t row,
+            ptrdiff_t plane, Inspection *seen),
+           (even, odd, sinks, c, source, rate, uptake, half_saturation, scale, nx, row, plane, seen))
+
+INLINED double total(const float *values, ptrdiff_t n)
 {
     float sum[LANES] = {0};
     double all = 0.0;
@@ -143,74 +383,82 @@ static inline double total(const float *values, ptrdiff_t n)
     return all;
 }
 
-/* Coefficients of the linearised equation for one row of one colour. `c`, `source`, `rate`,
- * `uptake` are per voxel; `scale` is spacing squared over diffusivity. What rounding takes from the
- * sink when it is added to the sum of the neighbours goes to the right-hand side. Adds the sink of
- * each voxel to `sinks`, and lowers least[0] to the smallest sink of an open voxel and least[1] to
- * minus the largest source of a closed one; `kept` and `stray` are overwritten. */
-ROW_KERNEL load_row(float *restrict u, float *restrict d, float *restrict s, float *restrict sinks,
-                    float *restrict kept, float *restrict stray, const float *w, const float *v, const float *c,
-                    const float *source, const float *rate, const float *uptake, float half_saturation,
-                    float scale, ptrdiff_t n, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t parity, float *least)
+/* Integers in the order of the floats they stand for. */
+INLINED int32_t ordered(float x)
 {
-    const float *left = v - 1 + parity;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        float open = w[i] > 0.0f ? 1.0f : 0.0f;
-        float own = w[i] > 0.0f ? w[i] : 1.0f;
-        float sum = ((left[i] + left[i + 1]) + (v[i - row] + v[i + row])) + (v[i - plane] + v[i + plane]);
-        float around = sum / own;
-        float inverse = 1.0f / (half_saturation + c[i]);
-        float bound = c[i] * inverse;
-        float slope = uptake[i] * (half_saturation * inverse) * inverse;
-        float offset = uptake[i] * bound * bound;
-        float factor = scale / own;
-        float sink = (rate[i] + slope) * factor / own;
-        float total = around + sink;
-        float held = total - around;
-        float scaled = own * c[i];
-        u[i] = open * scaled;
-        d[i] = open * total;
-        s[i] = open * ((source[i] - offset) * factor - (sink - held) * scaled);
-        sinks[i] += open * (own * own * held);
-        kept[i] = w[i] > 0.0f ? sink : FLT_MAX;
-        stray[i] = w[i] > 0.0f ? FLT_MAX : -source[i];
-    }
-    lower(&least[0], kept, n);
-    lower(&least[1], stray, n);
+    int32_t bits = (int32_t)bits_of(x);
+    return bits ^ ((bits >> 31) & 0x7fffffff);
 }
 
-/* values = u / w in open voxels, FLT_MAX elsewhere. */
-ROW_KERNEL unscale_row(float *restrict values, const float *u, const float *w, ptrdiff_t n)
-{
-    for (ptrdiff_t i = 0; i < n; i++) {
-        float own = w[i] > 0.0f ? w[i] : 1.0f;
-        float value = u[i] / own;
-        values[i] = w[i] > 0.0f ? value : FLT_MAX;
-    }
-}
-
-/* Replace one row of the field by `values` (FLT_MAX in closed voxels) clipped at zero, lower `least`
- * to the smallest of them, and add to the sums: squared change, squared value, source, loss. The
+/* Replace one row of the field by u / w (w is 1 where `plain`) clipped at zero, and by 0 in closed
+ * voxels; `key0` and `key1` are d where `plain`, else w. Lowers `least`, the smallest value of an
+ * open voxel (see `ordered`), and adds to the sums: squared change, squared value, source, loss. The
  * row's own sums are of single precision; `terms`, three rows long, is overwritten. */
-ROW_KERNEL store_row(float *restrict field, float *restrict terms, const float *values, const float *source,
-                     const float *rate, const float *uptake, float half_saturation, ptrdiff_t n, float *least,
-                     double *sums)
+INLINED void store_line(float *field, float *terms, const float *u0, const float *u1,
+                        const float *key0, const float *key1, const float *source, const float *rate,
+                        const float *uptake, float half_saturation, ptrdiff_t nx, int32_t *least, double *sums,
+                        const int plain)
 {
-    float *change = terms, *square = terms + n, *loss = terms + 2 * n;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        float open = values[i] < FLT_MAX ? values[i] : 0.0f;
-        float value = open > 0.0f ? open : 0.0f;
-        float step = value - field[i];
-        change[i] = step * step;
-        square[i] = value * value;
-        loss[i] = value * (rate[i] + uptake[i] / (half_saturation + value));
-        field[i] = value;
+    float *change = terms, *square = terms + nx, *loss = terms + 2 * nx;
+    int32_t low = *least;
+    NO_OVERLAP
+    for (ptrdiff_t i = 0; i < nx / 2; i++) {
+        for (int part = 0; part < 2; part++) {
+            ptrdiff_t x = 2 * i + part;
+            float key = part ? key1[i] : key0[i], u = part ? u1[i] : u0[i];
+            int open = plain ? key < OPEN_BELOW : key > 0.0f;
+            float raw = plain ? u : u / (key > 0.0f ? key : 1.0f);
+            float value = open && raw > 0.0f ? raw : 0.0f;
+            float step = value - field[x];
+            int32_t order = open ? ordered(raw) : INT32_MAX;
+            low = order < low ? order : low;
+            change[x] = step * step;
+            square[x] = value * value;
+            loss[x] = plain ? value * rate[x] : value * (rate[x] + uptake[x] / (half_saturation + value));
+            field[x] = value;
+        }
     }
-    lower(least, values, n);
-    sums[0] += total(change, n);
-    sums[1] += total(square, n);
-    sums[2] += total(source, n);
-    sums[3] += total(loss, n);
+    if (nx & 1) {
+        ptrdiff_t i = nx / 2, x = nx - 1;
+        int open = plain ? key0[i] < OPEN_BELOW : key0[i] > 0.0f;
+        float raw = plain ? u0[i] : u0[i] / (key0[i] > 0.0f ? key0[i] : 1.0f);
+        float value = open && raw > 0.0f ? raw : 0.0f;
+        float step = value - field[x];
+        int32_t order = open ? ordered(raw) : INT32_MAX;
+        low = order < low ? order : low;
+        change[x] = step * step;
+        square[x] = value * value;
+        loss[x] = plain ? value * rate[x] : value * (rate[x] + uptake[x] / (half_saturation + value));
+        field[x] = value;
+    }
+    *least = low;
+    sums[0] += total(change, nx);
+    sums[1] += total(square, nx);
+    sums[2] += total(source, nx);
+    sums[3] += total(loss, nx);
 }
+
+INLINED void store_plain_body(float *field, float *terms, const float *u0, const float
+                              *u1, const float *d0, const float *d1, const float *source, const float *rate, ptrdiff_t
+                              nx, int32_t *least, double *sums)
+{
+    store_line(field, terms, u0, u1, d0, d1, source, rate, rate, 1.0f, nx, least, sums, 1);
+}
+
+ROW_KERNEL(store_plain, (float *field, float *terms, const float *u0, const float *u1, const float *d0,
+            const float *d1, const float *source, const float *rate, ptrdiff_t nx, int32_t *least, double *sums),
+           (field, terms, u0, u1, d0, d1, source, rate, nx, least, sums))
+
+INLINED void store_general_body(float *field, float *terms, const float *u0, const
+                                float *u1, const float *w0, const float *w1, const float *source, const float *rate,
+                                const float *uptake, float half_saturation, ptrdiff_t nx, int32_t *least, double *sums)
+{
+    store_line(field, terms, u0, u1, w0, w1, source, rate, uptake, half_saturation, nx, least, sums, 0);
+}
+
+ROW_KERNEL(store_general, (float *field, float *terms, const float *u0, const float *u1, const float *w0,
+            const float *w1, const float *source, const float *rate, const float *uptake, float half_saturation,
+            ptrdiff_t nx, int32_t *least, double *sums),
+           (field, terms, u0, u1, w0, w1, source, rate, uptake, half_saturation, nx, least, sums))
 
 #endif

@@ -32,8 +32,8 @@ def count(name: str, value) -> int:
     return int(value)
 
 
-def term(name: str, values, shape: tuple[int, int, int] | None = None) -> np.ndarray:
-    """The array as float32 in C order, if its shape is right and its values are finite and >= 0."""
+def shaped(name: str, values, shape: tuple[int, int, int] | None = None) -> np.ndarray:
+    """The array as float32 in C order, if its shape is right; its values are not looked at."""
     try:
         values = np.ascontiguousarray(values, np.float32)
     except (TypeError, ValueError) as reason:
@@ -46,6 +46,12 @@ def term(name: str, values, shape: tuple[int, int, int] | None = None) -> np.nda
                 given=str(values.shape),
             )
         )
+    return values
+
+
+def term(name: str, values, shape: tuple[int, int, int] | None = None) -> np.ndarray:
+    """The array as float32 in C order, if its shape is right and its values are finite and >= 0."""
+    values = shaped(name, values, shape)
     low, high = float(values.min()), float(values.max())
     if not (low >= 0 and high < np.inf):
         raise FieldError(Fault(f"{name} has values that are not physical", "finite and >= 0", f"{low:g} to {high:g}"))
@@ -64,7 +70,7 @@ def writable(field, shape: tuple[int, int, int]) -> None:
                 remedy="np.ascontiguousarray(field, np.float32)",
             )
         )
-    term("field", field, shape)
+    shaped("field", field, shape)
 
 
 def relative_by_voxel(tissue: np.ndarray, relative: Mapping[int, float] | None) -> np.ndarray:

@@ -5,32 +5,55 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from marrowsim._engine import multigrid_pockets
+from marrowsim._engine.multigrid_levels import Level
 from marrowsim.errors import Fault, FieldError
 
 # Larger pockets have coarse voxels of their own.
 SMALL_POCKET = 512
 
 
-def small_pockets(is_open: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Isolated pockets of 2-512 voxels, connected through faces.
+class Pockets:
+    """The isolated pockets of 2-512 open voxels, connected through faces, of the finest level of a hierarchy.
 
-    Parameters
+    Attributes
     ----------
-    is_open : bool [z, y, x]
-
-    Returns
-    -------
     voxels : int64, flat indices, pocket after pocket.
     starts : int64, first place of each pocket in `voxels`, and the length of `voxels` at the end.
     """
-    labels = ndimage.label(is_open)[0].ravel()
-    sizes = np.bincount(labels)
-    small = (sizes > 1) & (sizes <= SMALL_POCKET)
-    small[0] = False
-    voxels = np.flatnonzero(small[labels])
-    voxels = voxels[np.argsort(labels[voxels], kind="stable")]
-    starts = np.concatenate([[0], np.cumsum(sizes[small])])
-    return voxels.astype(np.int64), starts.astype(np.int64)
+
+    def __init__(self, level: Level):
+        self._level = level
+        self.voxels = np.zeros(0, np.int64)
+        self.starts = np.zeros(1, np.int64)
+
+    def find_all(self, is_open: np.ndarray) -> None:
+        """Find all pockets of a mask (bool [z, y, x])."""
+        labels = np.empty(is_open.shape, np.int32)
+        ndimage.label(is_open, output=labels)
+        labels = labels.ravel()
+        sizes = np.bincount(labels)
+        small = (sizes > 1) & (sizes <= SMALL_POCKET)
+        small[0] = False
+        voxels = np.flatnonzero(small[labels])
+        voxels = voxels[np.argsort(labels[voxels], kind="stable")]
+        self.voxels = voxels.astype(np.int64)
+        self.starts = np.concatenate([[0], np.cumsum(sizes[small])]).astype(np.int64)
+
+    def find_around(self, changed: np.ndarray) -> None:
+        """Bring the pockets up to date after some voxels (flat indices) opened or closed."""
+        if not changed.size:
+            return
+        seeds = multigrid_pockets.with_neighbours(self._level, changed)
+        sizes = np.diff(self.starts)
+        owner = np.repeat(np.arange(len(sizes)), sizes)
+        touched = np.zeros(len(sizes), bool)
+        touched[owner[np.isin(self.voxels, seeds)]] = True
+        found = multigrid_pockets.flood(self._level, seeds, SMALL_POCKET)
+        parts = [self.voxels[~touched[owner]], *found]
+        self.voxels = np.concatenate(parts)
+        lengths = [*sizes[~touched], *(len(part) for part in found)]
+        self.starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def sinkless_pockets(is_open: np.ndarray, source: np.ndarray, sinks: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

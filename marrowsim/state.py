@@ -119,6 +119,7 @@ class State:
         self.step = 0
         self.tissue = geometry.tissue.copy()
         self.tissue_version = 0
+        self._changes: list[np.ndarray | None] = []
         self.occupant = np.full(self.tissue.shape, -1, dtype=np.int32)
         self.cells = Cells()
         self.slots = geometry.slots.copy()
@@ -143,11 +144,25 @@ class State:
         lumen = tissues.IS_LUMEN[self.tissue].astype(bool)
         return np.flatnonzero(lumen & (self.walls > 0))
 
-    def tissue_changed(self) -> None:
-        """Say that `tissue` was changed, so that what is derived from it is made anew."""
+    def tissue_changed(self, voxels: np.ndarray | None = None) -> None:
+        """Say that `tissue` was changed, so that what is derived from it is made anew.
+
+        Parameters
+        ----------
+        voxels : flat indices of all that changed; without them, any voxel may have. Fields then follow at the
+            cost of what changed.
+        """
         self.tissue_version += 1
+        self._changes.append(None if voxels is None else np.array(voxels, np.int64).ravel())
         for name in ("walls", "luminal_sites"):
             self.__dict__.pop(name, None)
+
+    def tissue_changes_since(self, version: int) -> np.ndarray | None:
+        """Voxels (flat indices, sorted) whose tissue changed after this `tissue_version`; None where any may have."""
+        changes = self._changes[version:]
+        if any(voxels is None for voxels in changes):
+            return None
+        return np.unique(np.concatenate([np.zeros(0, np.int64), *changes]))
 
     @property
     def minutes(self) -> float:

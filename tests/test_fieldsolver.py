@@ -257,9 +257,49 @@ def test_update_mask_equals_a_new_solver():
         assert a.tobytes() == b.tobytes()
 
 
+def test_update_voxels_equals_a_new_solver():
+    rng = np.random.default_rng(10)
+    relative, source = random_case((23, 26, 29), 0.6, seed=10)
+    solver = fields.FieldSolver(relative, SPACING, 300.0)
+    pockets = 0
+    for changes in (1, 5, 300, 0, 3000):
+        relative = relative.copy()
+        voxels = rng.choice(relative.size, changes, replace=False)
+        relative.flat[voxels] = rng.choice([0.0, 0.3, 1.0], changes, p=[0.7, 0.1, 0.2])
+        source[relative == 0] = 0
+        solver.update_voxels(voxels, relative.flat[voxels])
+        a, b = np.zeros((2, *relative.shape), np.float32)
+        solver.solve(a, source, 0.1)
+        new = fields.FieldSolver(relative, SPACING, 300.0)
+        new.solve(b, source, 0.1)
+        assert a.tobytes() == b.tobytes()
+        pockets = max(pockets, len(new._pockets.starts))
+    assert pockets > 50
+    with pytest.raises(FieldError, match="outside the lattice"):
+        solver.update_voxels([relative.size], 1.0)
+
+
+def test_solvers_that_share_memory_take_turns():
+    relative, source = random_case((12, 13, 14), 0.2, seed=3)
+    first = fields.FieldSolver(relative, SPACING, 300.0)
+    second = fields.FieldSolver(relative > 0, SPACING, 1200.0, like=first)
+    alone = fields.FieldSolver(relative > 0, SPACING, 1200.0)
+    for _ in range(2):
+        first.solve(np.zeros_like(source), source, 0.1)
+        a, b = np.zeros((2, *source.shape), np.float32)
+        second.solve(a, source, 0.1)
+        alone.solve(b, source, 0.1)
+        assert a.tobytes() == b.tobytes()
+    with pytest.raises(FieldError, match="shape"):
+        fields.FieldSolver(np.ones((3, 3, 3)), SPACING, 300.0, like=first)
+
+
 def test_memory():
-    solver = fields.FieldSolver(np.ones((96, 96, 96)), SPACING, 300.0)
-    assert solver.nbytes < 28 * 96**3
+    """Two fields of one lattice take 30 B a voxel together; rows are padded to cache lines."""
+    first = fields.FieldSolver(np.ones((100, 100, 250), np.float32), SPACING, 300.0)
+    second = fields.FieldSolver(np.ones((100, 100, 250), np.float32), SPACING, 300.0, like=first)
+    assert first.nbytes < 23 * 100 * 100 * 250
+    assert second.nbytes < 8 * 100 * 100 * 250
 
 
 def test_report():

@@ -75,13 +75,19 @@ class Fields(ShippedProcess):
                 values[permeable] = np.float32(values[permeable].mean(dtype=np.float64))
 
     def _solver(self, state: State, name: str, field: FieldType) -> FieldSolver:
-        if self._seen.get(name) != state.tissue_version:
+        """The solver of a field, with the present tissue; all of them share one working memory."""
+        if name not in self._solvers:
+            like = next(iter(self._solvers.values()), None)
             relative = permeability(field)[state.tissue]
-            if name in self._solvers:
-                self._solvers[name].update_mask(relative)
+            self._solvers[name] = FieldSolver(relative, state.config.geometry.voxel, field.diffusivity, like=like)
+        elif self._seen[name] != state.tissue_version:
+            voxels = state.tissue_changes_since(self._seen[name])
+            if voxels is None:
+                self._solvers[name].update_mask(permeability(field)[state.tissue])
             else:
-                self._solvers[name] = FieldSolver(relative, state.config.geometry.voxel, field.diffusivity)
-            self._seen[name] = state.tissue_version
+                relative = permeability(field)[state.tissue.reshape(-1)[voxels]]
+                self._solvers[name].update_voxels(voxels, relative)
+        self._seen[name] = state.tissue_version
         return self._solvers[name]
 
     def _exchange(self, state: State, clock: Clock, name: str, field: FieldType) -> tuple[np.ndarray, ...]:

@@ -19,28 +19,26 @@ def case(request):
     source = (6 * relative * (rng.random(shape) < 0.025)).astype(np.float32)
     field = np.zeros(shape, np.float32)
     solver = FieldSolver(relative, SPACING, DIFFUSIVITY)
-    solver.solve(field, source, DECAY, cycles=3)
+    solver.solve(field, source, DECAY, cycles=2)
     return solver, relative, source, field, field.copy()
 
 
-def test_cycle(case, benchmark, record):
-    solver, outcome = case[0], case[-1]
-    benchmark(multigrid.cycle, solver._levels, solver._scratch)
+def equations(source, field):
+    return multigrid_terms.Terms(field, source, NOTHING, DECAY, NOTHING, 1.0, SPACING**2 / DIFFUSIVITY)
+
+
+def test_first_half_of_a_cycle(case, benchmark, record):
+    """Loading the equations, smoothing, restriction and all coarse levels."""
+    solver, _, source, field, outcome = case
+    benchmark(multigrid.descend, solver._levels, equations(source, field))
     record(benchmark, outcome)
 
 
-def test_load(case, benchmark, record):
+def test_last_half_of_a_cycle(case, benchmark, record):
+    """Correction, smoothing and storing the solution."""
     solver, _, source, field, outcome = case
-    scale = SPACING**2 / DIFFUSIVITY
-    terms = (source, NOTHING, DECAY, NOTHING, 1.0, scale, solver._scratch)
-    benchmark(multigrid_terms.load, solver._levels, field, *terms)
-    record(benchmark, outcome)
-
-
-def test_store(case, benchmark, record):
-    solver, _, source, field, outcome = case
-    terms = (source, NOTHING, DECAY, NOTHING, 1.0, solver._scratch)
-    benchmark(multigrid_terms.store, solver._levels[0], field, *terms)
+    multigrid.descend(solver._levels, equations(source, field))
+    benchmark(multigrid.ascend, solver._levels, equations(source, np.zeros_like(field)))
     record(benchmark, outcome)
 
 
@@ -58,7 +56,22 @@ def test_update_mask(case, benchmark, record):
     record(benchmark, outcome)
 
 
-@pytest.mark.parametrize("cycles", [1, 3])
+def test_update_voxels(case, benchmark, record):
+    """A hundred voxels of a lattice open and close."""
+    solver, relative, _, _, outcome = case
+    voxels = np.flatnonzero(relative)[:: relative.size // 100]
+    states = [0.0, 1.0]
+
+    def swap():
+        states.reverse()
+        solver.update_voxels(voxels, states[0])
+
+    benchmark.pedantic(swap, rounds=20)
+    solver.update_voxels(voxels, 1.0)
+    record(benchmark, outcome)
+
+
+@pytest.mark.parametrize("cycles", [1, 2])
 def test_solve(case, benchmark, record, cycles):
     solver, _, source, field, outcome = case
     benchmark(solver.solve, field, source, DECAY, cycles=cycles)

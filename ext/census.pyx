@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from .lattice cimport Box, NOWHERE, face_neighbours
 
 
@@ -83,3 +83,66 @@ cdef inline bint _is_marked(int64_t site, const int64_t[::1] marked) noexcept no
         else:
             high = middle
     return low < marked.shape[0] and marked[low] == site
+
+
+def spectrum(const float[:, :, ::1] values, const uint8_t[:, :, ::1] tissue, uint8_t code):
+    """How the values in one tissue are distributed over the upper halves of their ranks, and their sum.
+
+    The rank of a value is its bits, turned so that they ascend with the value.
+
+    Returns
+    -------
+    counts : int64, shape (65536,).
+    total : float
+    """
+    counts = np.zeros(65536, dtype=np.int64)
+    cdef int64_t[::1] view = counts
+    cdef const float* value
+    cdef const uint8_t* codes
+    cdef double total = 0.0
+    cdef double plane
+    cdef Py_ssize_t z, i
+    with nogil:
+        for z in range(values.shape[0]):
+            value, codes = &values[z, 0, 0], &tissue[z, 0, 0]
+            plane = 0.0
+            for i in range(values.shape[1] * values.shape[2]):
+                if codes[i] == code:
+                    plane += value[i]
+                    view[_rank(value + i) >> 16] += 1
+            total += plane
+    return counts, total
+
+
+def spectrum_within(const float[:, :, ::1] values, const uint8_t[:, :, ::1] tissue, uint8_t code,
+                    const uint8_t[::1] row, int rows):
+    """How the values of some upper halves are distributed over the lower halves of their ranks.
+
+    Parameters
+    ----------
+    row : uint8, shape (65536,). Row of the result for each upper half; `rows` or more for those not wanted.
+
+    Returns
+    -------
+    int64, shape (rows, 65536).
+    """
+    counts = np.zeros((rows, 65536), dtype=np.int64)
+    cdef int64_t[:, ::1] view = counts
+    cdef const float* value
+    cdef const uint8_t* codes
+    cdef uint32_t rank
+    cdef Py_ssize_t z, i
+    with nogil:
+        for z in range(values.shape[0]):
+            value, codes = &values[z, 0, 0], &tissue[z, 0, 0]
+            for i in range(values.shape[1] * values.shape[2]):
+                rank = _rank(value + i)
+                if codes[i] == code and row[rank >> 16] < rows:
+                    view[row[rank >> 16], rank & 0xFFFF] += 1
+    return counts
+
+
+cdef inline uint32_t _rank(const float* value) noexcept nogil:
+    """Bits of a float32 that ascend with its value: of a negative one turned over, of others with the sign set."""
+    cdef uint32_t bits = (<const uint32_t*> value)[0]
+    return ~bits if bits >> 31 else bits | 0x80000000u

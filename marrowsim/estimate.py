@@ -9,12 +9,18 @@ import numpy as np
 from marrowsim.config import Config
 
 BYTES_BASE = 240e6
-BYTES_PER_VOXEL = 120.0
-SECONDS_PER_VOXEL_BUILDING = 4e-6
+# The state with what is derived from it, and a checkpoint while it is packed; the field solver.
+BYTES_PER_VOXEL_STATE = 23.0
+BYTES_PER_VOXEL_SOLVER = 54.0
+SECONDS_PER_VOXEL_BUILDING = 0.5e-6
+SECONDS_PER_VOXEL_BONE = 0.6e-6
 SECONDS_PER_VOXEL_STEP = 60e-9
 SECONDS_PER_CELL_STEP = 150e-9
-FRAME_BYTES_PER_VOXEL = 4.5
-CHECKPOINT_BYTES_PER_VOXEL = 6.0
+SECONDS_PER_VOXEL_READOUTS = 10e-9
+SECONDS_PER_VOXEL_FRAME = 100e-9
+SECONDS_PER_VOXEL_CHECKPOINT = 130e-9
+FRAME_BYTES_PER_VOXEL = 3.0
+CHECKPOINT_BYTES_PER_VOXEL = 5.5
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,12 @@ def estimate(config: Config, extent: tuple[float, float, float] | None = None) -
     shape = tuple(max(1, round(edge / config.geometry.voxel)) for edge in edges)
     voxels = float(np.prod(shape))
     steps = config.time.steps
-    frames = 2 + steps * config.time.step // config.output.frames_every
+    minutes, output = steps * config.time.step, config.output
+    frames = 2 + minutes // output.frames_every
+    writing = frames * SECONDS_PER_VOXEL_FRAME
+    writing += (2 + minutes // output.checkpoint_every) * SECONDS_PER_VOXEL_CHECKPOINT
+    writing += (1 + minutes // output.readouts_every) * SECONDS_PER_VOXEL_READOUTS
+    building = SECONDS_PER_VOXEL_BUILDING + SECONDS_PER_VOXEL_BONE * (config.geometry.kind == "trabecular")
     solved = sum(field.held_at is None for field in config.fields.values()) / 2
     stroma = config.stroma
     density = stroma.car + stroma.fibroblast + stroma.slots + stroma.hpc_free
@@ -63,7 +74,7 @@ def estimate(config: Config, extent: tuple[float, float, float] | None = None) -
     return Estimate(
         shape,
         steps,
-        BYTES_BASE + voxels * BYTES_PER_VOXEL,
+        BYTES_BASE + voxels * (BYTES_PER_VOXEL_STATE + BYTES_PER_VOXEL_SOLVER * (solved > 0)),
         voxels * (frames * FRAME_BYTES_PER_VOXEL + 2 * CHECKPOINT_BYTES_PER_VOXEL),
-        voxels * SECONDS_PER_VOXEL_BUILDING + steps * per_step,
+        voxels * (building + writing) + steps * per_step,
     )

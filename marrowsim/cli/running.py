@@ -36,21 +36,28 @@ def run_scenario(
     path = out or free_folder(scenario, config)
     require_free(path, overwrite=overwrite)
     with Stages(f"building {config.title or scenario}") as stages:
-        early = logging.handlers.MemoryHandler(10_000, flushLevel=logging.CRITICAL + 1)
-        logging.getLogger("marrowsim").addHandler(early)
-        try:
-            geometry = build_geometry(config, LOGGER.info)
-            LOGGER.info("solving fields")
-            simulation = Simulation(config, geometry=geometry, threads=threads)
-            folder = RunFolder.create(path, simulation, overwrite=overwrite)
-        finally:
-            logging.getLogger("marrowsim").removeHandler(early)
-        early.setTarget(folder.log)
-        early.flush()
-        _go(folder, simulation, stages)
+        log = _new_run(config, path, stages, threads=threads, overwrite=overwrite)
+        del config  # and with it the work space of the processes, before the picture takes its own
         if picture:
-            _picture(folder, stages)
-    print_summary(folder.path)
+            _picture(path, log, stages)
+    print_summary(path)
+
+
+def _new_run(config: Config, path: Path, stages: Stages, *, threads: int | None, overwrite: bool) -> logging.Handler:
+    """Build and run a scenario into a new folder; returns what writes its log."""
+    early = logging.handlers.MemoryHandler(10_000, flushLevel=logging.CRITICAL + 1)
+    logging.getLogger("marrowsim").addHandler(early)
+    try:
+        geometry = build_geometry(config, LOGGER.info)
+        LOGGER.info("solving fields")
+        simulation = Simulation(config, geometry=geometry, threads=threads)
+        folder = RunFolder.create(path, simulation, overwrite=overwrite)
+    finally:
+        logging.getLogger("marrowsim").removeHandler(early)
+    early.setTarget(folder.log)
+    early.flush()
+    _go(folder, simulation, stages)
+    return folder.log
 
 
 def resume_run(path: Path, *, days: float | None, threads: int | None, picture: bool) -> None:
@@ -67,9 +74,11 @@ def resume_run(path: Path, *, days: float | None, threads: int | None, picture: 
         folder = run.recorder(simulation)
         stages.say(f"going on from step {simulation.state.step}")
         _go(folder, simulation, stages)
+        log = folder.log
+        del simulation, folder, run  # and their memory, before the picture takes its own
         if picture:
-            _picture(folder, stages)
-    print_summary(folder.path)
+            _picture(path, log, stages)
+    print_summary(path)
 
 
 def render_run(path: Path, out: Path | None, step: int | None) -> None:
@@ -126,19 +135,19 @@ def _go(folder: RunFolder, simulation: Simulation, stages: Stages) -> None:
         raise
 
 
-def _picture(folder: RunFolder, stages: Stages) -> None:
+def _picture(path: Path, log: logging.Handler, stages: Stages) -> None:
     """The picture at the end; a run never fails for it."""
     stages.say("drawing")
     logger = logging.getLogger("marrowsim")
-    logger.addHandler(folder.log)
+    logger.addHandler(log)
     try:
-        draw(folder.path, folder.path / "picture.png")
+        draw(path, path / "picture.png")
     except Exception as error:
         reason = str(error) or type(error).__name__
-        LOGGER.warning("there is no picture: %s\n    remedy: marrowsim render %s", reason, short(folder.path))
+        LOGGER.warning("there is no picture: %s\n    remedy: marrowsim render %s", reason, short(path))
     finally:
-        logger.removeHandler(folder.log)
-        folder.log.close()
+        logger.removeHandler(log)
+        log.close()
 
 
 def print_summary(path: Path) -> None:

@@ -5,7 +5,7 @@ from scipy import ndimage
 from scipy.sparse.csgraph import connected_components
 from skimage.graph import MCP
 
-from marrowsim.geometry.network import chain, curve, join
+from marrowsim.geometry.network import are_clear, join
 
 
 def bridge(nodes, edges, clear):
@@ -69,8 +69,7 @@ def _route(nodes, sources, targets, clear, count):
 
 
 def _turns(start, path, end, clear, count):
-    """The fewest points of a path, taken greedily, each in sight of the one before."""
-    flat = clear.reshape(-1)
+    """The fewest points of a path, taken greedily, each in sight of the one before, and that one in its own."""
     stops = np.concatenate([[start], path[1:-1], [end]])
     chosen = [0]
     while chosen[-1] < len(stops) - 1:
@@ -78,6 +77,7 @@ def _turns(start, path, end, clear, count):
         ahead = stops[chosen[-1] + 1 :]
         ahead = ahead[: np.argmax(np.linalg.norm(ahead - here, axis=1) > count / 3) or len(ahead)]
         here = np.broadcast_to(here, ahead.shape)
-        lines = chain(curve(here, (here + ahead) / 2, ahead, count), clear.shape)
-        chosen.append(chosen[-1] + 1 + int(np.flatnonzero(flat[lines].all(axis=1))[-1]))
+        middle = (here + ahead) / 2  # a line has other voxels from its far end, and the edge may start there
+        there, back = (are_clear(*ends, count, clear) for ends in ((here, middle, ahead), (ahead, middle, here)))
+        chosen.append(chosen[-1] + 1 + int(np.flatnonzero(there & back)[-1]))
     return stops[chosen[1:-1]]

@@ -21,6 +21,7 @@ LARGEST_PLATE_SHARE = 0.6
 # Distances d of struts and plates are joined as (sum of d^-p)^(-1/p), p = 2^BLEND: thickens the nodes.
 BLEND = 3
 MARGIN_CELLS = 3
+WINDOW_VOXELS = 1 << 15
 
 _DRAW_POSITION, _DRAW_PLATE, _DRAW_MISSING, _DRAW_THICKNESS, _DRAW_PHASE = (0, 1, 2), 3, 4, 5, (6, 7, 8)
 
@@ -139,15 +140,11 @@ def foam_field(foam: Foam, shape, spacing: float, reach: float) -> np.ndarray:
     field = np.zeros(shape, dtype=np.float32)
     axes = [(np.arange(length) - 0.5 * (length - 1)) * spacing for length in shape[::-1]]
     for ends, thickness in zip(foam.struts, foam.strut_thickness, strict=True):
-        window = _window(ends, reach * thickness, axes)
-        if window is not None:
-            place, grid = window
+        for place, grid in _windows_near(ends, reach * thickness, axes):
             distance = _segment_distance(ends[0], ends[1], *grid) / thickness
             field[place] += _closeness(distance, reach)
     for polygon, thickness in zip(foam.plates, foam.plate_thickness, strict=True):
-        window = _window(polygon, reach * thickness, axes)
-        if window is not None:
-            place, grid = window
+        for place, grid in _windows_near(polygon, reach * thickness, axes):
             _paint_plate(field[place], polygon, thickness, reach, grid)
     for _ in range(BLEND):
         np.sqrt(field, out=field)
@@ -161,17 +158,18 @@ def _closeness(distance, reach):
     return close
 
 
-def _window(points, margin, axes):
-    """Slices [z, y, x] and open coordinate grid (x, y, z) of the voxels near some points, or None."""
+def _windows_near(points, margin, axes):
+    """Slices [z, y, x] and open coordinate grid (x, y, z) of the voxels near some points, some planes at a time."""
     slices, grid = [], []
     for axis, (low, high) in enumerate(zip(points.min(axis=0), points.max(axis=0), strict=True)):
         start, stop = np.searchsorted(axes[axis], (low - margin, high + margin))
-        if start == stop:
-            return None
         slices.append(slice(start, stop))
         grid.append(axes[axis][start:stop])
     x, y, z = grid
-    return tuple(slices[::-1]), (x[None, None, :], y[None, :, None], z[:, None, None])
+    planes = max(1, WINDOW_VOXELS // max(1, len(x) * len(y)))
+    for low in range(0, len(z) if len(x) and len(y) else 0, planes):
+        place = (slice(slices[2].start + low, min(slices[2].start + low + planes, slices[2].stop)), *slices[1::-1])
+        yield place, (x[None, None, :], y[None, :, None], z[low : low + planes, None, None])
 
 
 def _segment_distance(start, end, x, y, z):

@@ -3,18 +3,17 @@
 Positions are (z, y, x) in voxel edges; voxel i spans i to i + 1. Nothing here knows a tissue.
 """
 
-from itertools import product
-
 import numpy as np
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 from scipy.spatial import cKDTree
 
+from marrowsim._engine import tubes
 from marrowsim._engine.rng import Stream, uniform, words
 
 SCATTER_ROUNDS = 6
 SAMPLES_PER_EDGE = 2.5
-CHUNK = 20_000
+CHUNK = 1 << 18
 
 
 def thin(points, priority, reach):
@@ -53,27 +52,27 @@ def scatter(clear, reach, *, seed, draw):
     """
     edge = reach / np.sqrt(3)
     grid = np.ceil(np.array(clear.shape) / edge).astype(np.int64)
-    cells = np.arange(grid.prod())
-    corner = np.stack(np.unravel_index(cells, grid), axis=1)
     nodes = np.empty((0, 3))
     for number in range(SCATTER_ROUNDS):
-        u = (words(seed, Stream.STREAM_VESSEL, 0, cells, draw + number) + 0.5) / 2.0**32
-        points = (corner + u[:, :3]) * edge
-        inside = np.flatnonzero((points < clear.shape).all(axis=1))
-        inside = inside[clear[tuple(points[inside].astype(np.int64).T)]]
+        starts = range(0, int(grid.prod()), CHUNK)
+        darts = [_darts(clear, grid, edge, slice(low, low + CHUNK), seed, draw + number) for low in starts]
+        points, priority = (np.concatenate(column) for column in zip(*darts, strict=True))
         if len(nodes):
-            near, _ = cKDTree(nodes).query(points[inside], distance_upper_bound=reach)
-            inside = inside[np.isinf(near)]
-        if len(inside):
-            points = points[inside]
-            nodes = np.concatenate([nodes, points[thin(points, u[inside, 3], reach)]])
+            near, _ = cKDTree(nodes).query(points, distance_upper_bound=reach)
+            points, priority = points[np.isinf(near)], priority[np.isinf(near)]
+        if len(points):
+            nodes = np.concatenate([nodes, points[thin(points, priority, reach)]])
     return nodes
 
 
-def curve(start, control, end, count):
-    """`count` points along quadratic Bezier curves: shape (n, count, 3)."""
-    t = np.linspace(0, 1, count)[None, :, None]
-    return start[:, None] * (1 - t) ** 2 + 2 * control[:, None] * t * (1 - t) + end[:, None] * t**2
+def _darts(clear, grid, edge, part, seed, draw):
+    """One point in each of some cells of a grid, where it is in `clear`, and the point's priority."""
+    cells = np.arange(part.start, min(part.stop, grid.prod()))
+    u = (words(seed, Stream.STREAM_VESSEL, 0, cells, draw) + 0.5) / 2.0**32
+    points = (np.stack(np.unravel_index(cells, grid), axis=1) + u[:, :3]) * edge
+    inside = np.flatnonzero((points < clear.shape).all(axis=1))
+    inside = inside[clear[tuple(points[inside].astype(np.int64).T)]]
+    return points[inside], u[inside, 3]
 
 
 def samples(longest):
@@ -81,18 +80,14 @@ def samples(longest):
     return int(np.ceil(SAMPLES_PER_EDGE * longest)) + 1
 
 
-def chain(points, shape):
-    """Flat indices of the face-connected voxels under sampled curves: shape (n, 3 count - 2).
+def are_clear(start, control, end, count, clear):
+    """Which curves (arrays of shape (n, 3)) keep to the true voxels of `clear`: bool, shape (n,).
 
-    Steps of the samples must be below one voxel edge. The voxels depend on the samples, so a curve is to
-    be drawn with the samples it was tested with.
+    The voxels under a curve are those of its samples, joined by faces. They depend on the number of samples
+    and on the end that it starts from, so it is to be drawn as it was tested.
     """
-    voxels = points.astype(np.int64)
-    before, after = voxels[:, :-1], voxels[:, 1:]
-    turn = np.stack([after[..., 0], before[..., 1], before[..., 2]], axis=-1)
-    second = np.stack([after[..., 0], after[..., 1], before[..., 2]], axis=-1)
-    steps = np.concatenate([voxels, turn, second], axis=1)
-    return np.ravel_multi_index(tuple(np.moveaxis(steps, -1, 0)), shape)
+    curves = (np.ascontiguousarray(points) for points in (start, control, end))
+    return tubes.are_clear(*curves, np.linspace(0, 1, count), clear.view(np.uint8))
 
 
 class Edges:
@@ -104,27 +99,25 @@ class Edges:
         Node numbers.
     start, control, end : ndarray of float64, shape (n, 3)
         Quadratic Bezier curves.
+    backward : ndarray of bool, shape (n,)
+        Edges that grow from their second node. The curve keeps its direction, as its voxels depend on it.
     count : int
         Samples along each curve.
     """
 
-    def __init__(self, first, second, start, control, end, count):
+    PARTS = ("first", "second", "start", "control", "end", "backward")
+
+    def __init__(self, first, second, start, control, end, backward, count):
         self.first, self.second = first, second
         self.start, self.control, self.end = start, control, end
+        self.backward = backward
         self.count = count
 
     def __len__(self):
         return len(self.first)
 
     def __getitem__(self, chosen):
-        return Edges(
-            self.first[chosen],
-            self.second[chosen],
-            self.start[chosen],
-            self.control[chosen],
-            self.end[chosen],
-            self.count,
-        )
+        return Edges(*(getattr(self, name)[chosen] for name in self.PARTS), self.count)
 
     @property
     def length(self):
@@ -133,14 +126,8 @@ class Edges:
 
     def followed_by(self, other):
         """These edges and then those of `other`, which has as many samples."""
-        parts = ("first", "second", "start", "control", "end")
-        joined = (np.concatenate([getattr(self, name), getattr(other, name)]) for name in parts)
+        joined = (np.concatenate([getattr(self, name), getattr(other, name)]) for name in self.PARTS)
         return Edges(*joined, self.count)
-
-    def reverse(self, chosen):
-        """Swap the ends of some edges."""
-        for one, other in ((self.first, self.second), (self.start, self.end)):
-            one[chosen], other[chosen] = other[chosen], one[chosen]
 
     def graph(self, number):
         """Sparse symmetric matrix of lengths over `number` nodes."""
@@ -172,15 +159,12 @@ def join(nodes, pairs, clear, count, *, bend=0.0, seed=0, draw=0, targets=None):
     middle = (start + end) / 2
     control = middle + (2 * u[:, :3] - 1) * bend * length
     control = np.clip(control, 0, np.nextafter(clear.shape, 0))
-    chosen = np.zeros(len(pairs), dtype=bool)
-    flat = clear.reshape(-1)
-    for low in range(0, len(pairs), CHUNK):
-        part = slice(low, low + CHUNK)
-        curved = flat[chain(curve(start[part], control[part], end[part], count), clear.shape)].all(axis=1)
-        control[part][~curved] = middle[part][~curved]
-        straight = flat[chain(curve(start[part], middle[part], end[part], count), clear.shape)].all(axis=1)
-        chosen[part] = curved | straight
-    return Edges(first, second, start, control, end, count)[chosen]
+    chosen = are_clear(start, control, end, count, clear)
+    bent = np.flatnonzero(~chosen)
+    control[bent] = middle[bent]
+    chosen[bent] = are_clear(start[bent], middle[bent], end[bent], count, clear)
+    forward = np.zeros(len(pairs), dtype=bool)
+    return Edges(first, second, start, control, end, forward, count)[chosen]
 
 
 def neighbours(nodes, reach):
@@ -229,40 +213,23 @@ def grow_order(nodes, edges, *, seed, draw):
     rank[closing[1][closing[0] >= 0] // 2] = 0
     loops = loops[np.argsort(rank, kind="stable")]
     grown = edges[np.concatenate([order, loops])]
-    grown.reverse(np.flatnonzero(parent > child))
+    grown.backward[: len(order)] = parent > child
     return grown, len(order)
 
 
 def stamp(key, room, edges, radius, rank):
     """Write the smallest sample number at each voxel of tubes of `radius` (voxel edges) into `key`.
 
-    Sample j of edge i has number rank + i * edges.count + j. A voxel belongs to a tube where its centre
-    lies within the radius of a sample, or where the centre line runs through it, so that a tube is
-    connected by faces however thin. Only true voxels of `room` are written.
+    Sample j of edge i, counted along its growth, has number rank + i * edges.count + j. A voxel belongs to
+    a tube where its centre lies within the radius of a sample, or where the centre line runs through it, so
+    that a tube is connected by faces however thin. Only true voxels of `room` are written.
 
     Parameters
     ----------
     key : ndarray of int32, shape (nz, ny, nx), changed
     room : ndarray of bool, shape (nz, ny, nx)
     """
-    flat_key, flat_room = key.reshape(-1), room.reshape(-1)
-    size = int(radius + 0.5)
-    for low in range(0, len(edges), CHUNK // 4):
-        part = edges[low : low + CHUNK // 4]
-        points = curve(part.start, part.control, part.end, edges.count)
-        number = rank + low * edges.count + np.arange(points.shape[0] * edges.count, dtype=np.int32)
-        line = chain(points, key.shape)
-        own = number.reshape(-1, edges.count)
-        _lower(flat_key, flat_room, line.reshape(-1), np.hstack([own, own[:, 1:], own[:, 1:]]).reshape(-1))
-        points = points.reshape(-1, 3)
-        corner = np.floor(points).astype(np.int64)
-        for offset in product(range(-size, size + 1), repeat=3):
-            voxel = corner + offset
-            near = ((voxel + 0.5 - points) ** 2).sum(axis=1) <= radius**2
-            near &= ((voxel >= 0) & (voxel < key.shape)).all(axis=1)
-            _lower(flat_key, flat_room, np.ravel_multi_index(tuple(voxel[near].T), key.shape), number[near])
-
-
-def _lower(key, room, sites, number):
-    open_ = room[sites]
-    np.minimum.at(key, sites[open_], number[open_])
+    curves = (np.ascontiguousarray(points) for points in (edges.start, edges.control, edges.end))
+    backward = edges.backward.view(np.uint8)
+    t = np.linspace(0, 1, edges.count)
+    tubes.stamp(key, room.view(np.uint8), *curves, backward, t, radius, radius**2, rank)

@@ -16,7 +16,15 @@ from marrowsim.tissues import ARTERIOLE, BONE, MARROW, SINUSOID
 VESSELS = (SINUSOID, ARTERIOLE)
 DRAWS = {"car": 0, "lining": 1, "fibroblast": 2, "slot": 3, "hpc bound": 4, "hpc free": 5}
 FIRST_SEEDING_DRAW = 16
-CHUNK = 1_000_000
+CHUNK = 1 << 18
+
+
+def one_of(tissue, codes):
+    """Voxels of any of some tissues: bool, shape of `tissue`."""
+    mask = tissue == codes[0]
+    for code in codes[1:]:
+        mask |= tissue == code
+    return mask
 
 
 def touching(mask):
@@ -35,12 +43,12 @@ def touching(mask):
 
 def wall_sites(tissue, vessels=VESSELS):
     """Marrow voxels with a face on a vessel lumen: the places where cells leave and enter the blood."""
-    return np.flatnonzero((tissue == MARROW) & touching(np.isin(tissue, vessels)))
+    return np.flatnonzero((tissue == MARROW) & touching(one_of(tissue, vessels)))
 
 
 def luminal_sites(tissue, vessels=VESSELS):
     """Lumen voxels with a face on marrow: the places where circulating cells arrest."""
-    return np.flatnonzero(np.isin(tissue, vessels) & touching(tissue == MARROW))
+    return np.flatnonzero(one_of(tissue, vessels) & touching(tissue == MARROW))
 
 
 def endosteal_sites(tissue):
@@ -50,7 +58,7 @@ def endosteal_sites(tissue):
 
 def vessel_distance(tissue, spacing, vessels=VESSELS):
     """Distance (um) to the nearest lumen surface: float32 [z, y, x], see `distance_to`."""
-    return distance_to(np.isin(tissue, vessels), spacing)
+    return distance_to(one_of(tissue, vessels), spacing)
 
 
 def bone_distance(tissue, spacing):
@@ -64,10 +72,10 @@ def bone_area(tissue, spacing):
     Two thirds of its voxel faces: the faces of a surface of random orientation have 3/2 of its area.
     """
     faces = 0
+    marrow, bone = tissue == MARROW, tissue == BONE
     for axis in range(3):
-        layers = np.moveaxis(tissue, axis, 0)
-        for one, other in ((MARROW, BONE), (BONE, MARROW)):
-            faces += np.count_nonzero((layers[1:] == one) & (layers[:-1] == other))
+        one, other = np.moveaxis(marrow, axis, 0), np.moveaxis(bone, axis, 0)
+        faces += np.count_nonzero(one[1:] & other[:-1]) + np.count_nonzero(other[1:] & one[:-1])
     return faces * spacing**2 * 2 / 3
 
 
@@ -93,22 +101,63 @@ def choose(sites, number, *, seed, draw, weight=None):
     -------
     ndarray of int64, sorted
     """
-    if weight is not None:
-        sites, weight = sites[weight > 0], weight[weight > 0]
-    if number >= len(sites):
-        return sites
+    starts = range(0, len(sites), CHUNK)
+    cut = [slice(low, low + CHUNK) for low in starts]
+    parts = ((sites[part], None if weight is None else weight[part]) for part in cut)
+    return choose_from(parts, number, seed=seed, draw=draw)
+
+
+def choose_from(parts, number, *, seed, draw):
+    """Draw as `choose` does, from sites that come in parts; only those that may still be drawn are kept.
+
+    Parameters
+    ----------
+    parts : iterable of pairs
+        Sites and their weights (or None), ascending over all parts.
+    number, seed, draw : as in `choose`
+
+    Returns
+    -------
+    ndarray of int64, sorted
+    """
+    sites, keys = np.empty(0, dtype=np.int64), np.empty(0)
     if number == 0:
-        return sites[:0]
-    key = np.empty(len(sites))
-    for low in range(0, len(sites), CHUNK):
-        part = slice(low, low + CHUNK)
-        key[part] = -np.log(uniform(seed, Stream.STREAM_PLACEMENT, 0, sites[part], draw))
-    if weight is not None:
-        key /= weight
-    last = np.partition(key, number - 1)[number - 1]
-    chosen = key < last
-    chosen[np.flatnonzero(key == last)[: number - np.count_nonzero(chosen)]] = True
+        return sites
+    some, limit = [(sites, keys)], np.inf
+    for candidates, weight in parts:
+        open_ = candidates if weight is None else candidates[weight > 0]
+        key = -np.log(uniform(seed, Stream.STREAM_PLACEMENT, 0, open_, draw))
+        if weight is not None:
+            key /= weight[weight > 0]
+        some.append((open_[key <= limit], key[key <= limit]))
+        if sum(len(part) for part, _ in some) > 2 * number + CHUNK:
+            sites, keys = _smallest(some, number)
+            some, limit = [(sites, keys)], keys.max()
+    sites, keys = _smallest(some, number)
+    if len(sites) <= number:
+        return sites
+    chosen = keys < keys.max()
+    chosen[np.flatnonzero(~chosen)[: number - np.count_nonzero(chosen)]] = True
     return sites[chosen]
+
+
+def _smallest(parts, number):
+    """Sites and keys of the smallest `number` keys, and of all that tie with the last."""
+    sites, keys = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if len(keys) <= number:
+        return sites, keys
+    near = keys <= np.partition(keys, number - 1)[number - 1]
+    return sites[near], keys[near]
+
+
+def _parts(allowed, weight=None):
+    """Sites of the true voxels, some planes at a time, with `weight` of these planes and voxels."""
+    plane = allowed[0].size
+    planes = max(1, CHUNK // plane)
+    for low in range(0, len(allowed), planes):
+        part = slice(low, low + planes)
+        sites = np.flatnonzero(allowed[part]) + low * plane
+        yield sites, None if weight is None else weight(part, allowed[part])
 
 
 def place_stroma(
@@ -154,26 +203,23 @@ def place_stroma(
     GeometryError
         A density above 0 for which there is no voxel at all.
     """
-    marrow = np.flatnonzero(tissue == MARROW)
-    volume = len(marrow) * spacing**3
-    sinusoid = vessel_distance(tissue, spacing, (SINUSOID,)).reshape(-1)[marrow]
-    free = np.ones(len(marrow), dtype=bool)
+    free = tissue == MARROW
+    volume = np.count_nonzero(free) * spacing**3
     placed = {}
 
-    def place(name, density, extent, weight):
+    def place(name, density, extent, allowed, weight=None):
         number = _number(name, density, extent)
-        chosen = choose(marrow[free], number, seed=seed, draw=DRAWS[name], weight=weight[free])
-        _require(name, number, chosen)
-        free[np.searchsorted(marrow, chosen)] = False
-        placed[name] = chosen
+        placed[name] = choose_from(_parts(allowed, weight), number, seed=seed, draw=DRAWS[name])
+        _require(name, number, placed[name])
+        free.reshape(-1)[placed[name]] = False
 
-    endosteum = np.zeros(len(marrow))
-    endosteum[np.searchsorted(marrow, endosteal_sites(tissue))] = 1
-    place("lining", lining_density, bone_area(tissue, spacing), endosteum)
-    place("car", car_density, volume, falling_weight(sinusoid, car_plateau, car_decay))
-    surface = distance_to(np.isin(tissue, (*VESSELS, BONE)), spacing).reshape(-1)[marrow]
-    near = falling_weight(surface, fibroblast_plateau, fibroblast_decay)
-    place("fibroblast", fibroblast_density, volume, near)
+    def near(vessels_or_bone, plateau, decay):
+        distance = distance_to(one_of(tissue, vessels_or_bone), spacing)
+        return lambda part, mask: falling_weight(distance[part][mask], plateau, decay)
+
+    place("lining", lining_density, bone_area(tissue, spacing), free & touching(tissue == BONE))
+    place("car", car_density, volume, free, near((SINUSOID,), car_plateau, car_decay))
+    place("fibroblast", fibroblast_density, volume, free, near((*VESSELS, BONE), fibroblast_plateau, fibroblast_decay))
     return placed
 
 
@@ -278,7 +324,7 @@ def _anywhere(tissue, spacing, taken, density, name, seed, draw):
     free = tissue == MARROW
     number = _number(name, density, np.count_nonzero(free) * spacing**3)
     free.reshape(-1)[taken] = False
-    return choose(np.flatnonzero(free), number, seed=seed, draw=draw)
+    return choose_from(_parts(free), number, seed=seed, draw=draw)
 
 
 def _number(name, density, extent):

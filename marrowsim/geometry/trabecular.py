@@ -50,6 +50,7 @@ SEARCH_RADIUS_STEP = 0.12
 # Smoothing of the distance field, as a share of Tb.Th: rounds the joints of struts and plates.
 FILLET = 0.15
 CLEANING_ROUNDS = 5
+PLANES = 16
 # Radius of a hole through the wall of a closed marrow space, as a share of Tb.Sp.
 HOLE = 0.15
 # Fit of ln(Tb.Sp / Tb.Th) and of Tb.Sp per cell edge to generated bone, from where the search starts.
@@ -168,10 +169,9 @@ def _open_pockets(field, marrow, target, spacing, reach) -> int:
     spaces, count = ndimage.label(marrow)
     if count < 2:
         return 0
-    sizes = np.bincount(spaces.ravel())
-    sizes[0] = 0
+    sizes = _sizes(spaces, count)
     largest = int(sizes.argmax())
-    gap = np.sqrt(np.maximum(squared_distance(spaces == largest), 0.0))
+    gap = squared_distance(spaces == largest)
     smallest_kept = np.pi / 6.0 * (target.trabecular_thickness / spacing) ** 3
     for label, window in enumerate(ndimage.find_objects(spaces), start=1):
         if label == largest:
@@ -182,7 +182,7 @@ def _open_pockets(field, marrow, target, spacing, reach) -> int:
             continue
         place = np.unravel_index(np.where(pocket, gap[window], np.inf).argmin(), pocket.shape)
         centre = np.array([part.start + offset for part, offset in zip(window, place, strict=True)])
-        radius = gap[tuple(centre)] + HOLE * target.trabecular_separation / spacing
+        radius = np.sqrt(gap[tuple(centre)], dtype=np.float32) + HOLE * target.trabecular_separation / spacing
         low, high = np.maximum(centre - int(radius), 0), centre + int(radius) + 1
         hole = tuple(slice(first, last) for first, last in zip(low, high, strict=True))
         offsets = np.ogrid[tuple(slice(0, length) for length in field[hole].shape)]
@@ -193,10 +193,17 @@ def _open_pockets(field, marrow, target, spacing, reach) -> int:
 
 def _stray(phase) -> np.ndarray:
     """The voxels of a phase that are not of its largest piece (face neighbours)."""
-    pieces, _ = ndimage.label(phase)
-    sizes = np.bincount(pieces.ravel())
+    pieces, count = ndimage.label(phase)
+    return phase & (pieces != _sizes(pieces, count).argmax())
+
+
+def _sizes(pieces, count) -> np.ndarray:
+    """Voxels of each labelled piece, 0 for the background; some planes at a time, as counting copies them."""
+    sizes = np.zeros(count + 1, dtype=np.int64)
+    for low in range(0, len(pieces), PLANES):
+        sizes += np.bincount(pieces[low : low + PLANES].ravel(), minlength=count + 1)
     sizes[0] = 0
-    return phase & (pieces != sizes.argmax())
+    return sizes
 
 
 def _target(preset_or_target) -> TrabecularTarget:

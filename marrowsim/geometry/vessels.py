@@ -103,16 +103,20 @@ def grow_vessels(
     _check(tissue, spacing, ranges)
     marrow = tissue == MARROW
     wanted = round(volume_fraction * np.count_nonzero(marrow))
-    grown = tissue.copy()
     if wanted == 0:
-        return grown
-    from_solid = distance_to(~marrow, spacing)
-    key, nodes = _sinusoids(marrow, from_solid >= diameter / 2, spacing, wanted, seed, diameter, distance)
-    share = round(arteriole_fraction * wanted)
-    if share and (tissue == BONE).any():
-        solid = distance_to(tissue == BONE, spacing) if (tissue == OUTSIDE).any() else from_solid
-        clear = from_solid >= arteriole_diameter / 2
-        shell = clear & (solid + arteriole_diameter / 2 <= endosteal_distance)
+        return tissue.copy()
+    share = round(arteriole_fraction * wanted) if (tissue == BONE).any() else 0
+    solid = distance_to(~marrow, spacing)
+    wide, clear = solid >= diameter / 2, solid >= arteriole_diameter / 2
+    if share:
+        if (tissue == OUTSIDE).any():
+            solid = distance_to(tissue == BONE, spacing)
+        solid += np.float32(arteriole_diameter / 2)
+        shell = clear & (solid <= endosteal_distance)
+    del solid
+    key, nodes = _sinusoids(marrow, wide, spacing, wanted, seed, diameter, distance)
+    grown = tissue.copy()
+    if share:
         lumen = _prefix(key, wanted - share)
         used = nodes[lumen[tuple(nodes.astype(np.int64).T)]]
         own = _arterioles(marrow & ~lumen, clear, shell, used, spacing, share, seed, arteriole_diameter, distance)
@@ -210,7 +214,7 @@ def _endosteal_trees(nodes, edges, joints, leaf_reach, seed):
     codes = np.minimum(parent, child) * number + np.maximum(parent, child)
     steps = len(joints) + np.searchsorted(edges.first * number + edges.second, codes)
     grown = joints.followed_by(edges)[np.where(root, named[child], steps)]
-    grown.reverse(np.flatnonzero(~root & (parent > child)))
+    grown.backward[:] = ~root & (parent > child)
     return grown
 
 

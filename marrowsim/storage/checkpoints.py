@@ -15,7 +15,7 @@ from marrowsim.config import Config
 from marrowsim.errors import Fault, RunFolderError
 from marrowsim.geometry.build import Geometry
 from marrowsim.state import State
-from marrowsim.storage.files import new_hdf5, plain
+from marrowsim.storage.files import new_hdf5, plain, write_array
 
 FORMAT = 1
 KEPT = 2
@@ -40,7 +40,7 @@ def identity(config: Config) -> str:
     return config.model_copy(update={"time": endless}).digest()
 
 
-def write_checkpoint(folder: Path, state: State, readouts: str) -> Path:
+def write_checkpoint(folder: Path, state: State, readouts: str, threads: int = 1) -> Path:
     """Write the state under its step number, then drop all but the last `KEPT` checkpoints.
 
     Raises
@@ -61,8 +61,8 @@ def write_checkpoint(folder: Path, state: State, readouts: str) -> Path:
             hash=state.hash(),
         )
         for name, array in state.parts():
-            _write(file, name, array)
-        _write(file, "readouts", np.frombuffer(readouts.encode(), dtype=np.uint8))
+            write_array(file, name, array, threads=threads)
+        write_array(file, "readouts", np.frombuffer(readouts.encode(), dtype=np.uint8))
     for old in checkpoints(folder)[:-KEPT]:
         old.unlink()
     return path
@@ -139,7 +139,7 @@ def write_geometry(path: Path, geometry: Geometry) -> None:
             hash=_digest(arrays),
         )
         for name, array in arrays.items():
-            _write(file, name, array)
+            write_array(file, name, array)
 
 
 def read_geometry(path: Path) -> Geometry:
@@ -181,11 +181,6 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array))
     return digest.hexdigest()
-
-
-def _write(file: h5py.File, name: str, array: np.ndarray) -> None:
-    packing = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if array.size else {}
-    file.create_dataset(name, data=array, **packing)
 
 
 def _arrays(file: h5py.File) -> dict[str, np.ndarray]:

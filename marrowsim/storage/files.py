@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import io
 import os
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,9 @@ import numpy as np
 
 from marrowsim.errors import Fault, RunFolderError
 
+CHUNK = 1 << 18
+"""About as many values are compressed in one piece."""
+CHUNKS_PER_THREAD = 4
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -79,6 +84,50 @@ def new_hdf5(path: Path) -> Iterator[h5py.File]:
     with h5py.File(buffer, "w", libver=("earliest", "v110")) as file:
         yield file
     write_atomically(path, buffer.getbuffer())
+
+
+def write_array(
+    group: h5py.Group,
+    name: str,
+    values: np.ndarray,
+    *,
+    threads: int = 1,
+    change: Callable[[np.ndarray], np.ndarray] = np.ascontiguousarray,
+) -> None:
+    """Write a compressed dataset, in chunks along the first axis; the bytes do not depend on the threads.
+
+    Bytes of one significance are put together and only runs of them coded (zlib's `Z_RLE`): on fields
+    that is smaller than HDF5's own gzip-1 and twice as fast, and any HDF5 library reads it.
+
+    Parameters
+    ----------
+    group, name : where.
+    values : array of numbers.
+    threads : how many chunks are compressed at a time.
+    change : made to each chunk before it is written, so that it needs no copy of the whole.
+    """
+    if values.size == 0:
+        group.create_dataset(name, data=values)
+        return
+    rows = int(np.clip(CHUNK // max(1, values[0].size), 1, len(values)))
+    data = group.create_dataset(
+        name, values.shape, values.dtype, chunks=(rows, *values.shape[1:]), compression="gzip", shuffle=True
+    )
+    starts = range(0, len(values), rows)
+
+    def packed(start: int) -> bytes:
+        chunk = change(values[start : start + rows])
+        if len(chunk) < rows:
+            chunk = np.concatenate([chunk, np.zeros((rows - len(chunk), *chunk.shape[1:]), dtype=chunk.dtype)])
+        coder = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_RLE)
+        planes = np.ascontiguousarray(chunk).view(np.uint8).reshape(-1, chunk.itemsize).T
+        return coder.compress(np.ascontiguousarray(planes)) + coder.flush()
+
+    with ThreadPoolExecutor(threads) as pool:
+        for first in range(0, len(starts), threads * CHUNKS_PER_THREAD):
+            some = starts[first : first + threads * CHUNKS_PER_THREAD]
+            for start, content in zip(some, pool.map(packed, some), strict=True):
+                data.id.write_direct_chunk((start, *(0,) * (values.ndim - 1)), content)
 
 
 def plain(value: Any) -> Any:

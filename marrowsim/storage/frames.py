@@ -12,12 +12,11 @@ import pandas as pd
 
 from marrowsim.errors import Fault, RunFolderError
 from marrowsim.state import State, Status
-from marrowsim.storage.files import new_hdf5
+from marrowsim.storage.files import new_hdf5, write_array
 
 FORMAT = 1
 SUFFIX = ".vtkhdf"
 STATUSES = tuple(status.name.lower() for status in Status)
-CHUNK_VOXELS = 1 << 18
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,8 +99,8 @@ def rounded(values: np.ndarray) -> np.ndarray:
     return ((bits + half) & np.uint32(0xFFFFF800)).view(np.float32)
 
 
-def write_frame(path: Path, frame: Frame) -> None:
-    """Write a frame; equal frames give equal bytes.
+def write_frame(path: Path, frame: Frame, threads: int = 1) -> None:
+    """Write a frame; equal frames give equal bytes, for any number of threads.
 
     Raises
     ------
@@ -118,25 +117,25 @@ def write_frame(path: Path, frame: Frame) -> None:
         grid.attrs["Spacing"] = np.full(3, frame.spacing)
         grid.attrs["Direction"] = np.eye(3).ravel()
         voxels = grid.create_group("CellData")
-        _write_grid(voxels, "tissue", frame.tissue)
+        write_array(voxels, "tissue", frame.tissue, threads=threads)
         for name, field in sorted(frame.fields.items()):
-            _write_grid(voxels, name, field)
+            write_array(voxels, name, field, threads=threads, change=rounded)
         types = list(frame.cells["type"].cat.categories)
         sites = _sites(frame.cells, shape, frame.spacing)
         codes = frame.cells["type"].cat.codes.to_numpy(dtype=np.uint8)
-        _write_grid(voxels, "cell_type", _cell_types(sites, codes, shape))
+        write_array(voxels, "cell_type", _cell_types(sites, codes, shape), threads=threads)
 
         ours = file.create_group("marrowsim")
         ours.attrs.update(format=FORMAT, step=frame.step, time=frame.time, cell_types=json.dumps(types))
         cells = ours.create_group("cells")
-        _write_list(cells, "id", frame.cells["id"].to_numpy(dtype=np.int64))
-        _write_list(cells, "type", codes)
-        _write_list(cells, "status", frame.cells["status"].cat.codes.to_numpy(dtype=np.uint8))
-        _write_list(cells, "site", sites)
-        _write_list(cells, "cxcr4", frame.cells["cxcr4"].to_numpy(dtype=np.float32))
+        write_array(cells, "id", frame.cells["id"].to_numpy(dtype=np.int64))
+        write_array(cells, "type", codes)
+        write_array(cells, "status", frame.cells["status"].cat.codes.to_numpy(dtype=np.uint8))
+        write_array(cells, "site", sites)
+        write_array(cells, "cxcr4", frame.cells["cxcr4"].to_numpy(dtype=np.float32))
         slots = ours.create_group("slots")
-        _write_list(slots, "site", _sites(frame.slots, shape, frame.spacing))
-        _write_list(slots, "occupied", frame.slots["occupied"].to_numpy(dtype=np.uint8))
+        write_array(slots, "site", _sites(frame.slots, shape, frame.spacing))
+        write_array(slots, "occupied", frame.slots["occupied"].to_numpy(dtype=np.uint8))
 
 
 def _sites(table: pd.DataFrame, shape: tuple[int, ...], spacing: float) -> np.ndarray:
@@ -153,22 +152,6 @@ def _cell_types(sites: np.ndarray, codes: np.ndarray, shape: tuple[int, ...]) ->
     grid = np.zeros(shape, dtype=np.uint8)
     grid.reshape(-1)[sites[sites >= 0]] = codes[sites >= 0] + 1
     return grid
-
-
-def _write_grid(group: h5py.Group, name: str, values: np.ndarray) -> None:
-    """One array of the lattice, some planes at a time so that rounding needs no second copy of it."""
-    planes = int(np.clip(CHUNK_VOXELS // (values.shape[1] * values.shape[2]), 1, values.shape[0]))
-    data = group.create_dataset(
-        name, values.shape, values.dtype, chunks=(planes, *values.shape[1:]), compression="gzip", compression_opts=1
-    )
-    for start in range(0, values.shape[0], planes):
-        slab = values[start : start + planes]
-        data[start : start + planes] = rounded(slab) if values.dtype == np.float32 else slab
-
-
-def _write_list(group: h5py.Group, name: str, values: np.ndarray) -> None:
-    packing = {"compression": "gzip", "compression_opts": 1} if len(values) else {}
-    group.create_dataset(name, data=values, **packing)
 
 
 def read_frame(path: str | Path) -> Frame:

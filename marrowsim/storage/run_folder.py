@@ -201,7 +201,7 @@ class RunFolder:
                 with open(self.path / "readouts.csv", "a", encoding="utf-8", newline="") as file:
                     file.write(added)
             if simulation.due(output.frames_every) or state.step == simulation.config.time.steps:
-                write_frame(self.path / "frames" / f"{state.step:08d}{SUFFIX}", Frame.of(state))
+                write_frame(self.path / "frames" / f"{state.step:08d}{SUFFIX}", Frame.of(state), simulation.threads)
             if self._signal is not None:
                 self._checkpoint()
                 raise Stopped(self._signal)
@@ -214,7 +214,7 @@ class RunFolder:
         if self._saved != step:
             with open(self.path / "readouts.csv", "rb") as file:
                 os.fsync(file.fileno())
-            write_checkpoint(self.path / "checkpoints", simulation.state, self._series.text)
+            write_checkpoint(self.path / "checkpoints", simulation.state, self._series.text, simulation.threads)
             self._saved = step
         self.record["step"] = step
         self._note()

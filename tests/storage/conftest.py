@@ -8,7 +8,7 @@ from marrowsim.config import load_config
 from marrowsim.geometry.build import Geometry
 from marrowsim.processes import PROCESSES
 from marrowsim.simulation import Simulation
-from marrowsim.state import Status
+from marrowsim.state import State, Status
 
 SHAPE = (9, 10, 11)
 
@@ -73,3 +73,20 @@ def simulate():
 @pytest.fixture
 def drift():
     return Drift()
+
+
+@pytest.fixture(scope="session")
+def large():
+    """A state of four million voxels with smooth fields."""
+    shape = (160, 161, 162)
+    config = load_config(
+        scenario() | {"geometry": {"kind": "dish", "size": ["1620 um", "1610 um", "1600 um"]}}, PROCESSES
+    )
+    tissue = np.full(shape, tissues.MARROW, np.uint8)
+    tissue[:40] = tissues.BONE
+    slots = np.arange(1_100_000, 1_300_000, 1000)
+    state = State(config, Geometry(tissue, 10.0, {}, slots, slots[:0]))
+    place = np.arange(tissue.size, dtype=np.float32).reshape(shape)
+    for number, field in enumerate(state.fields.values()):
+        np.sin(place / (3000 + 700 * number), out=field)
+    return state

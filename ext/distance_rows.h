@@ -1,0 +1,45 @@
+/* Lower envelope of parabolas along one axis, for many columns at a time.
+ *
+ * Whole numbers only, so the copies made for wider vectors give the same bits.
+ */
+#ifndef MARROWSIM_DISTANCE_ROWS_H
+#define MARROWSIM_DISTANCE_ROWS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h> /* defines __GLIBC__ where it applies */
+#include <string.h>
+
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && defined(__x86_64__) && defined(__GLIBC__)
+#define DISTANCE_KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), unused)) static void
+#else
+#define DISTANCE_KERNEL static inline void
+#endif
+
+#define COLUMNS 64
+#define FAR (1 << 30)
+
+/* rows[i][x] = min over j of from[j][x] + (i - j)^2, for n rows of COLUMNS. `from` is not changed. */
+DISTANCE_KERNEL lower_envelope(int32_t *rows, const int32_t *from, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        int32_t row[COLUMNS], largest = 0;
+        memcpy(row, from + i * COLUMNS, sizeof row);
+        for (int x = 0; x < COLUMNS; x++)
+            largest = row[x] > largest ? row[x] : largest;
+        for (ptrdiff_t k = 1; k * k < largest && (k <= i || k < n - i); k++) {
+            const int32_t *before = from + (k <= i ? i - k : i + k) * COLUMNS;
+            const int32_t *after = from + (k < n - i ? i + k : i - k) * COLUMNS;
+            int32_t square = (int32_t) (k * k);
+            largest = 0;
+            for (int x = 0; x < COLUMNS; x++) {
+                int32_t nearer = (before[x] < after[x] ? before[x] : after[x]) + square;
+                row[x] = nearer < row[x] ? nearer : row[x];
+                largest = row[x] > largest ? row[x] : largest;
+            }
+        }
+        memcpy(rows + i * COLUMNS, row, sizeof row);
+    }
+}
+
+#endif

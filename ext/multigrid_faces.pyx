@@ -13,8 +13,8 @@ cdef inline bint is_between(float w) noexcept nogil:
     return w != 0 and w != 1
 
 
-cdef Py_ssize_t open_plane(Level level, const float[:, :, ::1] relative, Py_ssize_t z, float* line,
-                           unsigned char* changed) noexcept nogil:
+cdef Py_ssize_t open_plane(Level level, const float[:, :, ::1] relative, const unsigned char[:, :, ::1] codes,
+                           const float* roots, Py_ssize_t z, float* line, unsigned char* changed) noexcept nogil:
     """Roots of the relative diffusivities of one plane; marks the rows that were not so before.
 
     Returns the number of voxels whose diffusivity is neither 0 nor 1.
@@ -25,7 +25,7 @@ cdef Py_ssize_t open_plane(Level level, const float[:, :, ::1] relative, Py_ssiz
     for y in range(level.ny):
         even = (z + y) & 1
         for x in range(level.nx):
-            line[x] = sqrtf(relative[z, y, x])
+            line[x] = roots[codes[z, y, x]] if codes.shape[0] > 0 else sqrtf(relative[z, y, x])
             between = between + is_between(line[x])
             if line[x] != at(level.w, z, y, x):
                 changed[y] = True
@@ -145,13 +145,16 @@ cdef bint coarsen_all(list levels, changed, int threads):
     return True
 
 
-def set_diffusivity(list levels, const float[:, :, ::1] relative, int threads=1):
+def set_diffusivity(list levels, const float[:, :, ::1] relative, int threads=1,
+                    const unsigned char[:, :, ::1] codes=None):
     """Set which voxels are open and how well they conduct, on all levels; only rows that change cost much.
 
     Parameters
     ----------
     levels : list of Level, from `build_levels`
-    relative : float32 [z, y, x], diffusivity relative to that of the open medium; 0 is impermeable.
+    relative : float32 [z, y, x], diffusivity relative to that of the open medium; 0 is impermeable. With
+        `codes`, float32 [1, 1, 256], by code.
+    codes : uint8 [z, y, x], optional.
 
     Returns
     -------
@@ -161,10 +164,13 @@ def set_diffusivity(list levels, const float[:, :, ::1] relative, int threads=1)
     cdef Py_ssize_t z
     cdef Py_ssize_t between = 0
     cdef float[:, ::1] lines = np.empty((finest.nz, finest.nx), np.float32)
+    cdef float[::1] roots = np.sqrt(np.asarray(relative).ravel()) if codes is not None else np.zeros(1, np.float32)
+    if codes is None:
+        codes = np.zeros((0, 0, 0), np.uint8)
     changed = np.zeros((finest.nz, finest.ny), bool)
     cdef unsigned char[:, ::1] mark = changed.view(np.uint8)
     for z in prange(finest.nz, nogil=True, num_threads=threads, schedule="static"):
-        between += open_plane(finest, relative, z, &lines[z, 0], &mark[z, 0])
+        between += open_plane(finest, relative, codes, &roots[0], z, &lines[z, 0], &mark[z, 0])
     finest.between = between
     return coarsen_all(levels, changed, threads)
 

@@ -73,10 +73,43 @@ def writable(field, shape: tuple[int, int, int]) -> None:
     shaped("field", field, shape)
 
 
-def relative_by_voxel(tissue: np.ndarray, relative: Mapping[int, float] | None) -> np.ndarray:
-    """Relative diffusivity of each voxel from a mask or from tissue codes."""
+def mask_of(relative, codes: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
+    """The relative diffusivity of each voxel, or of each code (float32 [1, 1, 256]); some voxel is open."""
+    if codes is None:
+        relative = term("relative_diffusivity", relative, shape)
+        is_open = bool(relative.any())
+    else:
+        if not (isinstance(codes, np.ndarray) and codes.dtype == np.uint8 and codes.flags.c_contiguous):
+            raise FieldError(
+                Fault(
+                    "the codes cannot be read in place",
+                    allowed="uint8 [z, y, x] in C order",
+                    given=f"{getattr(codes, 'dtype', type(codes).__name__)}",
+                )
+            )
+        shaped("codes", codes[:1, :1, :1], (1, 1, 1) if codes.ndim == 3 else None)
+        if codes.shape != shape:
+            raise FieldError(Fault("codes has the wrong shape", f"[z, y, x] = {shape}", str(codes.shape)))
+        relative = term("relative_diffusivity", np.reshape(relative, (1, 1, -1)), (1, 1, 256))
+        is_open = any((codes == code).any() for code in np.flatnonzero(relative))
+    if not is_open:
+        raise FieldError(
+            Fault(
+                "no voxel is open to the substance",
+                allowed="a relative diffusivity above 0 in at least one voxel",
+                given="0 everywhere",
+                remedy="give the tissue that the substance moves in a relative diffusivity of 1",
+            )
+        )
+    return relative
+
+
+def relative_by_code(tissue: np.ndarray, relative: Mapping[int, float] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Codes (uint8) and the relative diffusivity of each (256 numbers) from a mask or from tissue codes."""
+    table = np.zeros(256, np.float32)
     if tissue.dtype == bool and relative is None:
-        return tissue.astype(np.float32)
+        table[1] = 1
+        return np.ascontiguousarray(tissue).view(np.uint8), table
     if relative is None or tissue.dtype.kind not in "iu":
         raise FieldError(
             Fault(
@@ -85,17 +118,18 @@ def relative_by_voxel(tissue: np.ndarray, relative: Mapping[int, float] | None) 
                 given=f"an array of {tissue.dtype} {'without' if relative is None else 'with'} a mapping",
             )
         )
-    out = np.full(tissue.shape, np.nan, np.float32)
     for code, value in relative.items():
-        out[tissue == code] = number(f"relative_diffusivity[{code}]", value, "relative to diffusivity")
-    missing = np.unique(tissue[np.isnan(out)])
+        value = number(f"relative_diffusivity[{code}]", value, "relative to diffusivity")
+        if 0 <= code < 256:
+            table[code] = value
+    missing = np.setdiff1d(np.unique(tissue), [code for code in relative if 0 <= code < 256])
     if missing.size:
         raise FieldError(
             Fault(
                 "relative_diffusivity does not name every tissue",
-                allowed="a number for each code in the array",
+                allowed="a number for each code in the array, 0 to 255",
                 given=f"nothing for {', '.join(str(code) for code in missing)}",
                 remedy="add the codes, with 0 for impermeable tissue",
             )
         )
-    return out
+    return np.ascontiguousarray(tissue, np.uint8), table

@@ -20,7 +20,7 @@ import numpy as np
 
 from marrowsim._engine import multigrid, multigrid_faces, multigrid_levels, multigrid_pockets, multigrid_terms
 from marrowsim.errors import Fault, FieldError
-from marrowsim.fieldinputs import count, number, positive, relative_by_voxel, shaped, term, writable
+from marrowsim.fieldinputs import count, mask_of, number, positive, relative_by_code, shaped, term, writable
 from marrowsim.pockets import Pockets, sinkless_pockets
 
 NOTHING = np.zeros((0, 0, 0), np.float32)
@@ -76,6 +76,8 @@ class FieldSolver:
         Threads to use; the result does not depend on it.
     like : FieldSolver, optional
         Solver of the same shape to share working memory with. The two must not be at work at the same time.
+    codes : uint8 [z, y, x], optional
+        Tissue codes; `relative_diffusivity` is then by code, 256 numbers.
 
     Raises
     ------
@@ -90,18 +92,19 @@ class FieldSolver:
         diffusivity: float,
         threads: int = 1,
         like: FieldSolver | None = None,
+        codes: np.ndarray | None = None,
     ):
         self.spacing = positive("spacing", spacing, "um")
         self.diffusivity = positive("diffusivity", diffusivity, "um2/min")
         self.threads = count("threads", threads)
-        relative = term("relative_diffusivity", relative_diffusivity, like.shape if like else None)
-        self.shape = relative.shape
+        self.shape = np.shape(relative_diffusivity if codes is None else codes)
+        relative = mask_of(relative_diffusivity, codes, like.shape if like else self.shape)
         self._shares = like is not None
         self._levels = multigrid_levels.build_levels(*self.shape, like._levels if like else None)
         self._pockets = Pockets(self._levels[0])
         self._closed = NO_VOXELS
         self._witnesses: np.ndarray | None = None
-        self.update_mask(relative)
+        self.update_mask(relative, codes)
 
     @property
     def nbytes(self) -> int:
@@ -109,22 +112,13 @@ class FieldSolver:
         shared, own = (sum(part) for part in zip(*(level.nbytes for level in self._levels), strict=True))
         return own + (0 if self._shares else shared)
 
-    def update_mask(self, relative_diffusivity) -> None:
-        """Take over a changed relative diffusivity (array_like [z, y, x]) of any voxels."""
-        relative = term("relative_diffusivity", relative_diffusivity, self.shape)
+    def update_mask(self, relative_diffusivity, codes: np.ndarray | None = None) -> None:
+        """Take over a changed relative diffusivity of any voxels; arguments as for a new solver."""
+        relative = mask_of(relative_diffusivity, codes, self.shape)
         self._open_closed()
-        if not relative.any():
-            raise FieldError(
-                Fault(
-                    "no voxel is open to the substance",
-                    allowed="a relative diffusivity above 0 in at least one voxel",
-                    given="0 everywhere",
-                    remedy="give the tissue that the substance moves in a relative diffusivity of 1",
-                )
-            )
-        if multigrid_faces.set_diffusivity(self._levels, relative, self.threads):
+        if multigrid_faces.set_diffusivity(self._levels, relative, self.threads, codes):
             self._witnesses = None
-            self._pockets.find_all(relative > 0)
+            self._pockets.find_all()
 
     def update_voxels(self, voxels, relative_diffusivity) -> None:
         """Change the relative diffusivity of some voxels, as after bone was eaten, at the cost of their rows.
@@ -251,10 +245,10 @@ class FieldSolver:
             self._refuse_stray(source)
         if least > 0:
             return least
-        sinks = [sink.ravel() for sink in (rate, uptake) if sink.size]
-        if self._witnesses is not None and sinks and sum(sink[self._witnesses] for sink in sinks).all():
+        sinks = [sink for sink in (rate, uptake) if sink.size]
+        if self._witnesses is not None and sinks and sum(sink.ravel()[self._witnesses] for sink in sinks).all():
             return least
-        closed, witnesses = sinkless_pockets(self._openness(), source, sinks)
+        closed, witnesses = sinkless_pockets(self._levels[0], source, sinks)
         if closed.size:
             self._closed, self._reopened = closed, self._relative_of(closed)
             multigrid_faces.set_voxels(self._levels, closed, np.zeros(closed.size, np.float32), threads)
@@ -344,8 +338,8 @@ def steady_field(
     >>> round(float(0.15 * c.sum()), 3)
     6.0
     """
-    relative = relative_by_voxel(np.asarray(tissue_or_mask), relative_diffusivity)
-    solver = FieldSolver(relative, spacing, diffusivity, threads)
+    codes, relative = relative_by_code(np.asarray(tissue_or_mask), relative_diffusivity)
+    solver = FieldSolver(relative, spacing, diffusivity, threads, codes=codes)
     guess = np.zeros(solver.shape, np.float32) if field is None else field
     field = np.array(term("field", guess, solver.shape))
     terms = {"uptake": uptake, "half_saturation": half_saturation}

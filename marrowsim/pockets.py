@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
-
 from marrowsim._engine import multigrid_pockets
+from marrowsim._engine.components import Components
 from marrowsim._engine.multigrid_levels import Level
 from marrowsim.errors import Fault, FieldError
 
@@ -27,18 +26,15 @@ class Pockets:
         self.voxels = np.zeros(0, np.int64)
         self.starts = np.zeros(1, np.int64)
 
-    def find_all(self, is_open: np.ndarray) -> None:
-        """Find all pockets of a mask (bool [z, y, x])."""
-        labels = np.empty(is_open.shape, np.int32)
-        ndimage.label(is_open, output=labels)
-        labels = labels.ravel()
-        sizes = np.bincount(labels)
-        small = (sizes > 1) & (sizes <= SMALL_POCKET)
-        small[0] = False
-        voxels = np.flatnonzero(small[labels])
-        voxels = voxels[np.argsort(labels[voxels], kind="stable")]
-        self.voxels = voxels.astype(np.int64)
-        self.starts = np.concatenate([[0], np.cumsum(sizes[small])]).astype(np.int64)
+    def find_all(self) -> None:
+        """Find all pockets."""
+        components = Components(self._level)
+        size = components.size[components.root]
+        runs = np.flatnonzero((size > 1) & (size <= SMALL_POCKET))
+        runs = runs[np.argsort(components.root[runs], kind="stable")]
+        self.voxels = components.voxels(runs)
+        small = components.size[np.unique(components.root[runs])]
+        self.starts = np.concatenate([[0], np.cumsum(small)]).astype(np.int64)
 
     def find_around(self, changed: np.ndarray) -> None:
         """Bring the pockets up to date after some voxels (flat indices) opened or closed."""
@@ -56,14 +52,14 @@ class Pockets:
         self.starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
-def sinkless_pockets(is_open: np.ndarray, source: np.ndarray, sinks: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def sinkless_pockets(level: Level, source: np.ndarray, sinks: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Voxels of the pockets that nothing can leave.
 
     Parameters
     ----------
-    is_open : bool [z, y, x]
-    source : float [z, y, x]
-    sinks : flat arrays of loss coefficients; a voxel with any of them above 0 is a sink.
+    level : finest level of a hierarchy.
+    source : float32 [z, y, x]
+    sinks : float32 [z, y, x], loss coefficients; a voxel with any of them above 0 is a sink.
 
     Returns
     -------
@@ -75,25 +71,22 @@ def sinkless_pockets(is_open: np.ndarray, source: np.ndarray, sinks: list[np.nda
     FieldError
         If no pocket has a sink, or a pocket has a source and no sink: there is no steady state.
     """
-    labels, count = ndimage.label(is_open)
-    labels = labels.ravel()
-    is_sink = labels > 0
-    is_sink &= sum(sinks) > 0 if sinks else False
-    places = np.flatnonzero(is_sink)
-    witness = np.full(count + 1, -1, np.int64)
-    witness[labels[places]] = places
-    sinkless = witness < 0
-    sinkless[0] = False
-    fed = np.zeros(count + 1, bool)
-    fed[labels[source.ravel() > 0]] = True
-    if sinkless[1:].all() or (fed & sinkless).any():
-        where = "anywhere" if sinkless[1:].all() else "in a closed-off pocket that has a source"
+    components = Components(level)
+    pockets = np.flatnonzero(components.size)
+    witness = np.full(len(components.size), -1, np.int64)
+    for sink in sinks:
+        witness = np.maximum(witness, components.touched_by(sink))
+    sinkless = witness[pockets] < 0
+    fed = components.touched_by(source)[pockets] >= 0
+    if sinkless.all() or (fed & sinkless).any():
+        where = "anywhere" if sinkless.all() else "in a closed-off pocket that has a source"
         raise FieldError(
             Fault(
                 f"there is no steady state: nothing takes the substance up {where}",
                 allowed="decay or uptake above 0 somewhere in each pocket of open voxels with a source",
-                given=f"{sinkless.sum()} of {count} pockets without a sink",
+                given=f"{sinkless.sum()} of {len(pockets)} pockets without a sink",
                 remedy="give the substance a decay, or solve for a time step",
             )
         )
-    return np.flatnonzero(sinkless[labels]), witness[witness >= 0]
+    lost = np.isin(components.root, pockets[sinkless])
+    return components.voxels(np.flatnonzero(lost)), witness[pockets[~sinkless]]

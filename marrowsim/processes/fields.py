@@ -89,12 +89,13 @@ class Fields(ShippedProcess):
         """The solver of a field, with the present tissue; all of them share one working memory."""
         if name not in self._solvers:
             like = next(iter(self._solvers.values()), None)
-            relative = permeability(field)[state.tissue]
-            self._solvers[name] = FieldSolver(relative, state.config.geometry.voxel, field.diffusivity, like=like)
+            self._solvers[name] = FieldSolver(
+                permeability(field), state.config.geometry.voxel, field.diffusivity, like=like, codes=state.tissue
+            )
         elif self._seen[name] != state.tissue_version:
             voxels = state.tissue_changes_since(self._seen[name])
             if voxels is None:
-                self._solvers[name].update_mask(permeability(field)[state.tissue])
+                self._solvers[name].update_mask(permeability(field), state.tissue)
             else:
                 relative = permeability(field)[state.tissue.reshape(-1)[voxels]]
                 self._solvers[name].update_voxels(voxels, relative)

@@ -2,8 +2,16 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from marrowsim._engine import multigrid, multigrid_faces, multigrid_levels, multigrid_pockets, multigrid_terms
+from marrowsim._engine import (
+    components,
+    multigrid,
+    multigrid_faces,
+    multigrid_levels,
+    multigrid_pockets,
+    multigrid_terms,
+)
 
 NOTHING = np.zeros((0, 0, 0), np.float32)
 GAUSS_SEIDEL = (1.0, 1.0, 1.0, 1.0)
@@ -222,6 +230,27 @@ def test_flood_finds_the_pockets_of_the_seeds():
     around = multigrid_pockets.with_neighbours(level, np.array([0, voxels[0]], np.int64))
     expected = {0, 1, 7, 42} | {voxels[0] + step for step in (0, 1, -1, 7, -7, 42, -42)}
     assert set(around.tolist()) == expected
+
+
+@pytest.mark.parametrize("solid", [0.05, 0.5, 0.7, 1.0])
+def test_components_are_those_of_scipy(solid):
+    relative = case((9, 10, 37), solid=solid, seed=5)["relative"]
+    level = hierarchy(relative)[0]
+    labels, count = ndimage.label(relative > 0)
+    found = components.Components(level)
+    assert np.count_nonzero(found.size) == count
+    rows = np.arange(len(found.root))
+    voxels = found.voxels(rows)
+    assert sorted(voxels) == list(np.flatnonzero(relative))
+    label_of_run = labels.ravel()[found.first]
+    first = {label: run for run, label in reversed(list(zip(rows, label_of_run, strict=True)))}
+    assert [first[label] for label in label_of_run] == list(found.root)
+    np.testing.assert_array_equal(found.size[found.root], np.bincount(labels.ravel())[label_of_run])
+    values = np.zeros_like(relative)
+    values.flat[voxels[-1:]] = 1
+    touched = found.touched_by(values)
+    assert set(touched) <= {-1, *voxels[-1:]}
+    assert (touched >= 0).sum() == len(voxels[-1:])
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

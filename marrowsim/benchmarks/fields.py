@@ -1,0 +1,80 @@
+"""The field solver on the field problem: cycles, error and time, cold and warm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from marrowsim.benchmarks.measure import Row, digest, fastest
+from marrowsim.benchmarks.problem import DIFFUSIVITY, SPACING, FieldProblem
+from marrowsim.errors import Fault, FieldError
+from marrowsim.fieldsolver import FieldSolver, steady_field
+
+ERROR = 1e-3
+CYCLES = 40
+
+
+def field_rows(problem: FieldProblem, threads: Sequence[int], seconds: float) -> Iterator[Row]:
+    """Set-up of a solver, cold and warm solves to a relative L2 error of 1e-3, and a call of `steady_field`.
+
+    Parameters
+    ----------
+    problem : the problem and its tight solution.
+    threads : numbers of threads.
+    seconds : time to spend on each figure.
+    """
+    size, length = problem.size, problem.decay_length
+    solver = FieldSolver(problem.relative, SPACING, DIFFUSIVITY)
+    shared = {"decay length (voxels)": length}
+    for count in threads:
+        for name, start in (("cold", np.zeros_like(problem.source)), ("warm", problem.old_reference)):
+            cycles, field = needed_cycles(problem, solver, start, count)
+            values = shared | {"cycles": cycles, "error": problem.error(field)}
+            took = fastest(
+                lambda cycles=cycles, count=count, field=field: solver.solve(
+                    field, problem.source, problem.decay, cycles=cycles, threads=count
+                ),
+                seconds,
+                before=lambda field=field, start=start: np.copyto(field, start),
+            )
+            yield Row("field", name, size, took, count, digest(field), values)
+    yield Row(
+        "field", "set-up", size, fastest(lambda: solver.update_mask(problem.relative), seconds / 4), 1, "", shared
+    )
+    yield from _call_row(problem, seconds / 4)
+
+
+def needed_cycles(
+    problem: FieldProblem, solver: FieldSolver, start: np.ndarray, threads: int = 1
+) -> tuple[int, np.ndarray]:
+    """The fewest cycles that bring the error from `start` to 1e-3, and the field that they leave."""
+    field = np.empty_like(start)
+    for cycles in range(1, CYCLES + 1):
+        np.copyto(field, start)
+        solver.solve(field, problem.source, problem.decay, cycles=cycles, threads=threads)
+        if problem.error(field) <= ERROR:
+            return cycles, field
+    raise FieldError(
+        Fault(
+            "the field solver did not reach the error of the benchmark",
+            f"{ERROR:g} within {CYCLES} cycles",
+            f"{problem.error(field):.2g}",
+        )
+    )
+
+
+def _call_row(problem: FieldProblem, seconds: float) -> Iterator[Row]:
+    """`steady_field` as a user calls it: arrays in, solver built, solved until the change per cycle is 1e-5."""
+    outcome = []
+
+    def call() -> None:
+        outcome[:] = [
+            steady_field(
+                problem.relative > 0, problem.source, diffusivity=DIFFUSIVITY, decay=problem.decay, spacing=SPACING
+            )
+        ]
+
+    took = fastest(call, seconds, least=2)
+    values = {"decay length (voxels)": problem.decay_length, "error": problem.error(outcome[0])}
+    yield Row("field", "steady_field", problem.size, took, 1, digest(outcome[0]), values)

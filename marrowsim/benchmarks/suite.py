@@ -1,0 +1,151 @@
+"""What is measured, in which order, and the results as plain data."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from marrowsim import provenance
+from marrowsim.benchmarks.fields import field_rows
+from marrowsim.benchmarks.machine import load, machine
+from marrowsim.benchmarks.measure import Row, Yardsticks
+from marrowsim.benchmarks.motion import automaton_rows, motion_rows
+from marrowsim.benchmarks.peers import missing, peer_rows, verified
+from marrowsim.benchmarks.problem import FieldProblem
+from marrowsim.benchmarks.steps import step_rows
+
+FORMAT = 1
+DECAY_LENGTHS = (5, 10)
+SHARES = (0.2, 0.5)
+AUTOMATA = ((100, 10**5), (200, 10**6))
+PEERS_UP_TO = 128
+THREADS_UP_TO = 256
+VERIFIED_UP_TO = 64
+QUICK_SIZES, SIZES = (64, 128), (64, 128, 256)
+LINES = {
+    "numba": "the explicit diffusion step and the one-per-site automaton",
+    "pyamg": "algebraic multigrid",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure.
+
+    Attributes
+    ----------
+    sizes : edges of the lattices in voxels.
+    threads : numbers of threads; the first is used throughout, all of them on the largest lattice up to 256^3.
+    quick : shorter rounds, and peers on a lattice of at most 64^3.
+    """
+
+    sizes: tuple[int, ...]
+    threads: tuple[int, ...] = (1,)
+    quick: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """Time to spend on a figure."""
+        return 0.4 if self.quick else 1.5
+
+    @property
+    def peer_size(self) -> int:
+        """Lattice of the comparison with peers: the largest that is not too large for them."""
+        return _largest(self.sizes, VERIFIED_UP_TO if self.quick else PEERS_UP_TO)
+
+    @property
+    def thread_size(self) -> int:
+        """Lattice of the comparison between numbers of threads."""
+        return _largest(self.sizes, THREADS_UP_TO)
+
+    def threads_at(self, size: int) -> tuple[int, ...]:
+        """Numbers of threads on a lattice."""
+        return self.threads if size == self.thread_size else self.threads[:1]
+
+    @property
+    def automata(self) -> tuple[tuple[int, int], ...]:
+        """Lattices and numbers of cells of the one-per-site model."""
+        largest = max(self.sizes)
+        fitting = tuple((size, cells) for size, cells in AUTOMATA if size <= largest)
+        return fitting or ((largest, largest**3 // 10),)
+
+
+def run(plan: Plan, progress: Callable[[int, int, str], None]) -> dict[str, Any]:
+    """Measure everything; `progress(done, todo, what)` is called before every part.
+
+    Returns
+    -------
+    dict
+        "machine", "load before", "load after", "yardsticks", "rows" and "left out"; ready for JSON.
+    """
+    results = {"format": FORMAT, "command": provenance.command_line(), "machine": machine(), "load before": load()}
+    absent = missing()
+    left_out = [
+        f"{LINES[name]}: {name} is not installed; to have it: pip install 'marrowsim[benchmark]'" for name in absent
+    ]
+    begun, yardsticks, rows = time.monotonic(), Yardsticks(), []
+    parts = _parts(plan, "numba" not in absent)
+    for done, (size, title, part) in enumerate(parts):
+        progress(done, len(parts), title)
+        yardsticks.measure(size)
+        rows += part()
+        yardsticks.measure(size)
+    return results | {
+        "load after": load(),
+        "seconds": round(time.monotonic() - begun, 1),
+        "sizes": list(plan.sizes),
+        "threads": list(plan.threads),
+        "yardsticks": [
+            {"size": size, "copy (s)": yardsticks.copy(size), "sweep (s)": yardsticks.sweep(size)}
+            for size in sorted({size for size, _, _ in parts})
+        ],
+        "rows": [_plain(row, yardsticks) for row in rows],
+        "left out": left_out,
+    }
+
+
+def _parts(plan: Plan, with_numba: bool) -> list[tuple[int, str, Callable[[], Iterator[Row]]]]:
+    """Lattice, title and work of every part."""
+    parts = []
+    for size in plan.sizes:
+        for length in DECAY_LENGTHS:
+            title = f"field, decay length {length} voxels, {size}^3"
+            parts.append((size, title, functools.partial(_field_part, plan, size, length)))
+    for size in plan.sizes:
+        for share in SHARES:
+            work = functools.partial(motion_rows, size, share, plan.threads_at(size), plan.seconds)
+            parts.append((size, f"motion, {share:.0%} occupied, {size}^3", work))
+    for size, cells in plan.automata:
+        work = functools.partial(automaton_rows, size, cells, 6 if plan.quick else 12, with_numba)
+        parts.append((size, f"birth, death and migration of {cells} cells, {size}^3", work))
+    for size in plan.sizes:
+        rounds = 6 if plan.quick or size > 128 else 12
+        parts.append((size, f"geometry and whole steps, {size}^3", functools.partial(step_rows, size, rounds)))
+    return parts
+
+
+def _field_part(plan: Plan, size: int, length: int) -> Iterator[Row]:
+    problem = FieldProblem.make(size, length)
+    if size <= VERIFIED_UP_TO:
+        start = time.perf_counter()
+        distance = verified(problem)
+        values = {"decay length (voxels)": length, "distance": distance}
+        yield Row("reference", "conjugate gradients in float64", size, time.perf_counter() - start, 1, "", values)
+    yield from field_rows(problem, plan.threads_at(size), plan.seconds)
+    if size == plan.peer_size:
+        yield from peer_rows(problem, plan.seconds)
+
+
+def _largest(sizes: tuple[int, ...], limit: int) -> int:
+    return max((size for size in sizes if size <= limit), default=min(sizes))
+
+
+def _plain(row: Row, yardsticks: Yardsticks) -> dict[str, Any]:
+    return asdict(row) | {
+        "copies": row.seconds / yardsticks.copy(row.size),
+        "sweeps": row.seconds / yardsticks.sweep(row.size),
+        "ns per voxel": 1e9 * row.seconds / row.size**3,
+    }

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from marrowsim.benchmarks.machine import PeakMemory
-from marrowsim.benchmarks.measure import Row, digest, fastest
+from marrowsim.benchmarks.measure import NEVER, Row, Took, digest, fastest
 from marrowsim.processes import Clock
 from marrowsim.simulation import Simulation
 
@@ -116,20 +116,20 @@ def _bytes_per_cell(state) -> float:
     return table / len(state.cells) + state.occupant.itemsize
 
 
-def _best_per_cell(batch, count, batches: int) -> float:
-    """Seconds per cell and step of the fastest batch."""
+def _best_per_cell(batch, count, batches: int) -> Took:
+    """Time per cell and step of the fastest batch."""
     batch()
-    best = math.inf
+    best = NEVER
     for _ in range(batches):
         before = count()
         took = fastest(batch, 0.0, least=1)
-        best = min(best, took / BATCH / ((before + count()) / 2))
+        best = best.least(took.times(2 / BATCH / (before + count())))
     return best
 
 
-def _automaton_row(name: str, size: int, per_cell: float, outcome: str, values: dict[str, Any]) -> Row:
-    seconds = per_cell * values["cells"]
-    return Row("automaton", name, size, seconds, 1, outcome, {"ns per cell and step": 1e9 * per_cell, **values})
+def _automaton_row(name: str, size: int, per_cell: Took, outcome: str, values: dict[str, Any]) -> Row:
+    shown = {"ns per cell and step": 1e9 * per_cell.processor, **values}
+    return Row("automaton", name, size, per_cell.times(values["cells"]), 1, outcome, shown)
 
 
 def _numba_row(size: int, cells: int, batches: int) -> Row:

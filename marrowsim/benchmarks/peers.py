@@ -7,7 +7,6 @@ algebraic multigrid's set-up stands apart.
 from __future__ import annotations
 
 import importlib.util
-import time
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -15,7 +14,7 @@ from scipy import sparse
 from scipy.sparse.linalg import LinearOperator, cg
 
 from marrowsim.benchmarks.fields import ERROR
-from marrowsim.benchmarks.measure import Row, digest, fastest
+from marrowsim.benchmarks.measure import NEVER, Row, Took, clocks, digest, fastest, since
 from marrowsim.benchmarks.problem import FieldProblem
 
 OPTIONAL = ("numba", "pyamg")
@@ -108,9 +107,9 @@ def _count(solve: Callable, system: Matrix) -> int:
     raise ArithmeticError(f"a peer did not reach an error of {ERROR:g}")
 
 
-def _row(problem: FieldProblem, name: str, seconds: float, values: np.ndarray, error: float, **further) -> Row:
+def _row(problem: FieldProblem, name: str, took: Took, values: np.ndarray, error: float, **further) -> Row:
     shown = {"decay length (voxels)": problem.decay_length, "error": error} | further
-    return Row("peer", name, problem.size, seconds, 1, digest(values), shown)
+    return Row("peer", name, problem.size, took, 1, digest(values), shown)
 
 
 def _cg(problem: FieldProblem, dtype: type, seconds: float) -> Row:
@@ -137,9 +136,9 @@ def _amg(problem: FieldProblem, seconds: float) -> Iterator[Row]:
         ("smoothed aggregation", pyamg.smoothed_aggregation_solver),
         ("Ruge-Stueben", pyamg.ruge_stuben_solver),
     ):
-        start = time.perf_counter()
+        start = clocks()
         hierarchy = build(sparse.csr_matrix(system.matrix))
-        building = time.perf_counter() - start
+        building = since(start).processor
         for accelerator in (None, "cg"):
 
             def solve(callback=None, most=100, hierarchy=hierarchy, accelerator=accelerator):
@@ -166,17 +165,17 @@ def _explicit(problem: FieldProblem) -> Row:
     old, new = np.zeros_like(wide), np.zeros_like(wide)
     explicit_step(old, keep, inflow, step, new)
     old[...] = new[...] = 0
-    best, done = np.inf, 0
+    best, done = NEVER, 0
     while done < STEPS:
         batch = max(1, int(CHECK_EVERY * done))
-        start = time.perf_counter()
+        start = clocks()
         for _ in range(batch):
             explicit_step(old, keep, inflow, step, new)
             old, new = new, old
-        best = min(best, (time.perf_counter() - start) / batch)
+        best = best.least(since(start).times(1 / batch))
         done += batch
         outcome = old[1:-1, 1:-1, 1:-1]
         error = problem.error(outcome)
         if error <= ERROR:
-            return _row(problem, "numba explicit step", best * done, outcome, error, iterations=done)
+            return _row(problem, "numba explicit step", best.times(done), outcome, error, iterations=done)
     raise ArithmeticError(f"the explicit step did not reach an error of {ERROR:g} in {STEPS} steps")

@@ -248,8 +248,8 @@ def _threads(rows: list[dict]) -> str:
             title = f"{row['group']}, {row['name']}, {', '.join(f'{key} {value}' for key, value in what.items())}"
             same = "the same" if row["hash"] == first["hash"] else "DIFFERENT"
             lines.append(
-                (title, f"{row['size']}^3", first["threads"], row["threads"], 1e3 * first["seconds"],
-                 1e3 * row["seconds"], first["seconds"] / row["seconds"], same)
+                (title, f"{row['size']}^3", first["threads"], row["threads"], 1e3 * first["wall (s)"],
+                 1e3 * row["wall (s)"], first["wall (s)"] / row["wall (s)"], same)
             )  # fmt: skip
     return table(["", "voxels", "threads", "threads", "ms", "ms", "speed-up", "hash"], lines)
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
-import numpy as np
-
 from marrowsim.benchmarks.machine import PeakMemory
-from marrowsim.benchmarks.measure import Row, digest
+from marrowsim.benchmarks.measure import NEVER, Row, clocks, digest, since
 from marrowsim.config import Config, load_config
 from marrowsim.geometry.build import Geometry, build_geometry
 from marrowsim.processes import PROCESSES, Clock
@@ -29,31 +26,33 @@ def step_rows(size: int, rounds: int, scenarios: tuple[str, ...] = SCENARIOS) ->
     for name in scenarios:
         config = load_config(name, PROCESSES, {"geometry.size": [f"{size * VOXEL_UM:g} um"] * 3})
         if _place(config) != place:
-            memory, start = PeakMemory(), time.perf_counter()
+            memory, start = PeakMemory(), clocks()
             geometry, place = build_geometry(config), _place(config)
+            took = since(start)
             values = {"scenario": name, "bytes per voxel": _per_voxel(memory.grown(), size)}
-            yield Row("step", "geometry", size, time.perf_counter() - start, 1, _of_geometry(geometry), values)
+            yield Row("step", "geometry", size, took, 1, _of_geometry(geometry), values)
         yield from _scenario_rows(name, config, geometry, size, rounds)
 
 
 def _scenario_rows(scenario: str, config: Config, geometry: Geometry, size: int, rounds: int) -> Iterator[Row]:
-    memory, start = PeakMemory(), time.perf_counter()
+    memory, start = PeakMemory(), clocks()
     simulation = Simulation(config, geometry=geometry, threads=1)
-    prepared = time.perf_counter() - start
+    prepared = since(start)
     state = simulation.state
-    best = {process.name: np.inf for process in simulation.schedule}
-    whole = np.inf
+    best = dict.fromkeys((process.name for process in simulation.schedule), NEVER)
+    whole = NEVER
     for number in range(rounds + 2):
         clock = Clock(state.step, config.time.step, config.seed, simulation.threads)
-        spent = {}
+        spent, begun = {}, clocks()
         for process in simulation.schedule:
-            start = time.perf_counter()
+            start = clocks()
             process.update(state, clock)
-            spent[process.name] = time.perf_counter() - start
+            spent[process.name] = since(start)
+        step = since(begun)
         state.step += 1
         if number >= 2:  # the first steps bring the cells into the blood and the work space into being
-            best = {name: min(best[name], took) for name, took in spent.items()}
-            whole = min(whole, sum(spent.values()))
+            best = {name: best[name].least(took) for name, took in spent.items()}
+            whole = whole.least(step)
     peak, outcome = memory.grown(), state.hash()[:16]
     if peak is not None:
         peak += (

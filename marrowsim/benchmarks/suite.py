@@ -11,7 +11,7 @@ from typing import Any
 from marrowsim import provenance
 from marrowsim.benchmarks.fields import field_rows
 from marrowsim.benchmarks.machine import load, machine
-from marrowsim.benchmarks.measure import Row, Yardsticks
+from marrowsim.benchmarks.measure import Row, Yardsticks, clocks, since
 from marrowsim.benchmarks.motion import automaton_rows, motion_rows
 from marrowsim.benchmarks.peers import missing, peer_rows, verified
 from marrowsim.benchmarks.problem import FieldProblem
@@ -130,10 +130,10 @@ def _parts(plan: Plan, with_numba: bool) -> list[tuple[int, str, Callable[[], It
 def _field_part(plan: Plan, size: int, length: int) -> Iterator[Row]:
     problem = FieldProblem.make(size, length)
     if size <= VERIFIED_UP_TO:
-        start = time.perf_counter()
+        start = clocks()
         distance = verified(problem)
         values = {"decay length (voxels)": length, "distance": distance}
-        yield Row("reference", "conjugate gradients in float64", size, time.perf_counter() - start, 1, "", values)
+        yield Row("reference", "conjugate gradients in float64", size, since(start), 1, "", values)
     yield from field_rows(problem, plan.threads_at(size), plan.seconds)
     if size == plan.peer_size:
         yield from peer_rows(problem, plan.seconds)
@@ -144,7 +144,10 @@ def _largest(sizes: tuple[int, ...], limit: int) -> int:
 
 
 def _plain(row: Row, yardsticks: Yardsticks) -> dict[str, Any]:
-    return asdict(row) | {
+    known = asdict(row)
+    known["wall (s)"] = known.pop("took").wall
+    return known | {
+        "seconds": row.seconds,
         "copies": row.seconds / yardsticks.copy(row.size),
         "sweeps": row.seconds / yardsticks.sweep(row.size),
         "ns per voxel": 1e9 * row.seconds / row.size**3,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -24,25 +25,26 @@ def field_rows(problem: FieldProblem, threads: Sequence[int], seconds: float) ->
     threads : numbers of threads.
     seconds : time to spend on each figure.
     """
-    size, length = problem.size, problem.decay_length
+    rows = list(_solver_rows(problem, threads, seconds))
+    yield from rows
+    cycles = rows[0].values["cycles"]
+    yield _call_row(problem, "steady_field, cycles given", cycles, seconds / 4)
+    yield _call_row(problem, "steady_field", None, seconds / 4)
+
+
+def _solver_rows(problem: FieldProblem, threads: Sequence[int], seconds: float) -> Iterator[Row]:
+    """Cold and warm by every number of threads, and the set-up; the solver's memory is free afterwards."""
     solver = FieldSolver(problem.relative, SPACING, DIFFUSIVITY)
-    shared = {"decay length (voxels)": length}
+    shared = {"decay length (voxels)": problem.decay_length}
     for count in threads:
         for name, start in (("cold", np.zeros_like(problem.source)), ("warm", problem.old_reference)):
             cycles, field = needed_cycles(problem, solver, start, count)
             values = shared | {"cycles": cycles, "error": problem.error(field)}
-            took = fastest(
-                lambda cycles=cycles, count=count, field=field: solver.solve(
-                    field, problem.source, problem.decay, cycles=cycles, threads=count
-                ),
-                seconds,
-                before=lambda field=field, start=start: np.copyto(field, start),
-            )
-            yield Row("field", name, size, took, count, digest(field), values)
-    yield Row(
-        "field", "set-up", size, fastest(lambda: solver.update_mask(problem.relative), seconds / 4), 1, "", shared
-    )
-    yield from _call_row(problem, seconds / 4)
+            solve = functools.partial(solver.solve, field, problem.source, problem.decay, cycles=cycles, threads=count)
+            took = fastest(solve, seconds, before=functools.partial(np.copyto, field, start))
+            yield Row("field", name, problem.size, took, count, digest(field), values)
+    took = fastest(lambda: solver.update_mask(problem.relative), seconds / 4)
+    yield Row("field", "set-up", problem.size, took, 1, "", shared)
 
 
 def needed_cycles(
@@ -64,17 +66,18 @@ def needed_cycles(
     )
 
 
-def _call_row(problem: FieldProblem, seconds: float) -> Iterator[Row]:
-    """`steady_field` as a user calls it: arrays in, solver built, solved until the change per cycle is 1e-5."""
+def _call_row(problem: FieldProblem, name: str, cycles: int | None, seconds: float) -> Row:
+    """`steady_field` as a user calls it: arrays in, solver built, solved; by default to a change of 1e-5 a cycle."""
     outcome = []
 
     def call() -> None:
         outcome[:] = [
             steady_field(
-                problem.relative > 0, problem.source, diffusivity=DIFFUSIVITY, decay=problem.decay, spacing=SPACING
+                problem.relative > 0, problem.source, diffusivity=DIFFUSIVITY, decay=problem.decay, spacing=SPACING,
+                cycles=cycles,
             )
-        ]
+        ]  # fmt: skip
 
     took = fastest(call, seconds, least=2)
-    values = {"decay length (voxels)": problem.decay_length, "error": problem.error(outcome[0])}
-    yield Row("field", "steady_field", problem.size, took, 1, digest(outcome[0]), values)
+    values = {"decay length (voxels)": problem.decay_length, "cycles": cycles, "error": problem.error(outcome[0])}
+    return Row("field", name, problem.size, took, 1, digest(outcome[0]), values)

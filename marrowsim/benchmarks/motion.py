@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,18 +13,21 @@ import numpy as np
 from marrowsim.benchmarks.machine import PeakMemory
 from marrowsim.benchmarks.measure import NEVER, Row, Took, digest, fastest
 from marrowsim.processes import Clock
+from marrowsim.processes.motility import Motility
 from marrowsim.simulation import Simulation
+from marrowsim.state import State
 
 EDGE_UM = 10.0
 ATTEMPT = 0.19
 HOPS_PER_MINUTE = 1.0
 DEATH, BIRTH, MOVE = 0.01, 0.01, 0.50
+RAMP = 100
 SEED = 1
 BATCH = 5
 
 
 def motion_rows(size: int, share: float, threads: Sequence[int], seconds: float) -> Iterator[Row]:
-    """Sub-steps of motility with chemotaxis and persistence, in a CXCL12 gradient along x.
+    """Sub-steps of motility with chemotaxis and persistence, in CXCL12 that rises and falls along x.
 
     Parameters
     ----------
@@ -40,19 +45,22 @@ def motion_rows(size: int, share: float, threads: Sequence[int], seconds: float)
         "persistence_time": "30 min",
     }
     scenario = _dish(size, share, {"walker": walker}) | {"time": {"step": f"{ATTEMPT!r} min", "duration": "10 d"}}
-    simulation = Simulation.from_scenario(scenario, threads=1)
-    state, process = simulation.state, simulation.config.processes["motility"]
-    state.fields["cxcl12"][...] = np.linspace(0.2, 2.0, size, dtype=np.float32)
-    first = None
+    wave = np.abs(np.arange(size) % (2 * RAMP) - RAMP) / RAMP
     for count in threads:
-        steps = iter(range(10**6))
-        clock = lambda: Clock(next(steps), ATTEMPT / HOPS_PER_MINUTE, SEED, count)  # noqa: B023, E731
-        if first is None:
-            process.update(state, clock())
-            first = digest(state.cells.site)
-        took = fastest(lambda: process.update(state, clock()), seconds, least=5)  # noqa: B023
+        simulation = Simulation.from_scenario(scenario, threads=count)
+        state, process = simulation.state, simulation.config.processes["motility"]
+        state.fields["cxcl12"][...] = (0.2 + 1.8 * wave).astype(np.float32)
+        clocks = (Clock(step, ATTEMPT / HOPS_PER_MINUTE, SEED, count) for step in itertools.count())
+        update = functools.partial(_update, process, state, clocks)
+        update()
+        outcome = state.hash()[:16]
+        took = fastest(update, seconds, least=5)
         values = {"occupied": share, "movers": len(state.cells), "bytes per cell": _bytes_per_cell(state)}
-        yield Row("motion", "chemotaxis and persistence", size, took, count, first, values)
+        yield Row("motion", "chemotaxis and persistence", size, took, count, outcome, values)
+
+
+def _update(process: Motility, state: State, clocks: Iterator[Clock]) -> None:
+    process.update(state, next(clocks))
 
 
 def automaton_rows(size: int, cells: int, batches: int, with_numba: bool) -> Iterator[Row]:
@@ -110,13 +118,13 @@ def _dish(size: int, share: float, cells: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _bytes_per_cell(state) -> float:
+def _bytes_per_cell(state: State) -> float:
     """Bytes of the cell table, and of the occupant's number in the voxel, for one cell."""
     table = sum(column.nbytes for _, column in state.cells.arrays())
     return table / len(state.cells) + state.occupant.itemsize
 
 
-def _best_per_cell(batch, count, batches: int) -> Took:
+def _best_per_cell(batch: Callable[[], None], count: Callable[[], int], batches: int) -> Took:
     """Time per cell and step of the fastest batch."""
     batch()
     best = NEVER

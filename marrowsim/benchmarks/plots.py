@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from marrowsim.benchmarks.report import LENGTH, series
+from marrowsim.benchmarks.report import LENGTH, number, series
 
 COLOURS = {5: "#9ecae1", 10: "#08519c"}
 
@@ -37,20 +37,20 @@ def _peers(axes, rows: list[dict]) -> None:
     kinds = list(dict.fromkeys(kind for _, kind in shown))
     lengths = sorted({row["values"][LENGTH] for row, _ in shown})
     height = 0.8 / max(1, len(lengths))
-    for number, length in enumerate(lengths):
+    for place, length in enumerate(lengths):
         bars = [(kinds.index(kind), row["ns per voxel"]) for row, kind in shown if row["values"][LENGTH] == length]
         drawn = axes.barh(
-            [place + (number - (len(lengths) - 1) / 2) * height for place, _ in bars],
+            [line + (place - (len(lengths) - 1) / 2) * height for line, _ in bars],
             [value for _, value in bars],
             height=0.9 * height, color=COLOURS.get(length), label=f"decay length {length} voxels",
         )  # fmt: skip
-        axes.bar_label(drawn, fmt="%.3g", padding=3, fontsize=8)
+        axes.bar_label(drawn, [number(value) for _, value in bars], padding=3, fontsize=8)
     axes.set_yticks(range(len(kinds)), kinds)
     axes.invert_yaxis()
     axes.set_xscale("log")
     axes.margins(x=0.2)
     axes.set_xlabel("ns per voxel to a relative error of 1e-3, one thread")
-    axes.set_title(f"Steady field, {size}^3 voxels, 20 % solid", fontsize=10)
+    axes.set_title(f"Steady field, ${size}^3$ voxels, 20 % solid", fontsize=10)
     axes.legend(fontsize=8, loc="upper right")
 
 
@@ -64,8 +64,9 @@ def _growth(axes, found: dict[str, list[tuple[int, float]]], unit: str) -> None:
     for name, points in found.items():
         axes.plot(*zip(*points, strict=True), marker="o", label=name.rpartition(", ")[0])
     axes.set_xscale("log", base=2)
-    axes.set_xticks(sizes, [f"{size}^3" for size in sizes])
+    axes.set_xticks(sizes, [f"${size}^3$" for size in sizes])
     axes.minorticks_off()
+    axes.set_xmargin(0.1)
     axes.set_ylim(bottom=0)
     axes.set_xlabel("voxels")
     axes.set_title(f"Cost against size: {unit}", fontsize=10)

@@ -87,7 +87,7 @@ def run(plan: Plan, progress: Callable[[int, int, str], None]) -> dict[str, Any]
         f"{LINES[name]}: {name} is not installed; to have it: pip install 'marrowsim[benchmark]'" for name in absent
     ]
     begun, yardsticks, rows = time.monotonic(), Yardsticks(), []
-    parts = _parts(plan, "numba" not in absent)
+    parts = _parts(plan, absent, left_out)
     for done, (size, title, part) in enumerate(parts):
         progress(done, len(parts), title)
         yardsticks.measure(size)
@@ -107,19 +107,19 @@ def run(plan: Plan, progress: Callable[[int, int, str], None]) -> dict[str, Any]
     }
 
 
-def _parts(plan: Plan, with_numba: bool) -> list[tuple[int, str, Callable[[], Iterator[Row]]]]:
+def _parts(plan: Plan, absent: list[str], left_out: list[str]) -> list[tuple[int, str, Callable[[], Iterator[Row]]]]:
     """Lattice, title and work of every part."""
     parts = []
     for size in plan.sizes:
         for length in DECAY_LENGTHS:
             title = f"field, decay length {length} voxels, {size}^3"
-            parts.append((size, title, functools.partial(_field_part, plan, size, length)))
+            parts.append((size, title, functools.partial(_field_part, plan, size, length, absent, left_out)))
     for size in plan.sizes:
         for share in SHARES:
             work = functools.partial(motion_rows, size, share, plan.threads_at(size), plan.seconds)
             parts.append((size, f"motion, {share:.0%} occupied, {size}^3", work))
     for size, cells in plan.automata:
-        work = functools.partial(automaton_rows, size, cells, 6 if plan.quick else 12, with_numba)
+        work = functools.partial(automaton_rows, size, cells, 6 if plan.quick else 12, "numba" not in absent)
         parts.append((size, f"birth, death and migration of {cells} cells, {size}^3", work))
     for size in plan.sizes:
         rounds = 6 if plan.quick or size > 128 else 12
@@ -127,7 +127,7 @@ def _parts(plan: Plan, with_numba: bool) -> list[tuple[int, str, Callable[[], It
     return parts
 
 
-def _field_part(plan: Plan, size: int, length: int) -> Iterator[Row]:
+def _field_part(plan: Plan, size: int, length: int, absent: list[str], left_out: list[str]) -> Iterator[Row]:
     problem = FieldProblem.make(size, length)
     if size <= VERIFIED_UP_TO:
         start = clocks()
@@ -136,7 +136,10 @@ def _field_part(plan: Plan, size: int, length: int) -> Iterator[Row]:
         yield Row("reference", "conjugate gradients in float64", size, since(start), 1, "", values)
     yield from field_rows(problem, plan.threads_at(size), plan.seconds)
     if size == plan.peer_size:
-        yield from peer_rows(problem, plan.seconds)
+        try:
+            yield from peer_rows(problem, plan.seconds, absent)
+        except ArithmeticError as reason:
+            left_out.append(f"peers at a decay length of {length} voxels, {size}^3, from one on: {reason}")
 
 
 def _largest(sizes: tuple[int, ...], limit: int) -> int:

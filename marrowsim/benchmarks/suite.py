@@ -21,7 +21,7 @@ FORMAT = 1
 DECAY_LENGTHS = (5, 10)
 SHARES = (0.2, 0.5)
 AUTOMATA = ((100, 10**5), (200, 10**6))
-PEERS_UP_TO = 128
+PEERS_UP_TO, QUICK_PEERS_UP_TO = 128, 64
 THREADS_UP_TO = 256
 VERIFIED_UP_TO = 64
 QUICK_SIZES, SIZES = (64, 128), (64, 128, 256)
@@ -53,13 +53,14 @@ class Plan:
 
     @property
     def peer_size(self) -> int:
-        """Lattice of the comparison with peers: the largest that is not too large for them."""
-        return _largest(self.sizes, VERIFIED_UP_TO if self.quick else PEERS_UP_TO)
+        """Lattice of the comparison with peers: the largest asked for that is not too large for them, or just that."""
+        limit = QUICK_PEERS_UP_TO if self.quick else PEERS_UP_TO
+        return max((size for size in self.sizes if size <= limit), default=limit)
 
     @property
     def thread_size(self) -> int:
         """Lattice of the comparison between numbers of threads."""
-        return _largest(self.sizes, THREADS_UP_TO)
+        return max((size for size in self.sizes if size <= THREADS_UP_TO), default=min(self.sizes))
 
     def threads_at(self, size: int) -> tuple[int, ...]:
         """Numbers of threads on a lattice."""
@@ -110,7 +111,7 @@ def run(plan: Plan, progress: Callable[[int, int, str], None]) -> dict[str, Any]
 def _parts(plan: Plan, absent: list[str], left_out: list[str]) -> list[tuple[int, str, Callable[[], Iterator[Row]]]]:
     """Lattice, title and work of every part."""
     parts = []
-    for size in plan.sizes:
+    for size in sorted({*plan.sizes, plan.peer_size}):
         for length in DECAY_LENGTHS:
             title = f"field, decay length {length} voxels, {size}^3"
             parts.append((size, title, functools.partial(_field_part, plan, size, length, absent, left_out)))
@@ -129,7 +130,7 @@ def _parts(plan: Plan, absent: list[str], left_out: list[str]) -> list[tuple[int
 
 def _field_part(plan: Plan, size: int, length: int, absent: list[str], left_out: list[str]) -> Iterator[Row]:
     problem = FieldProblem.make(size, length)
-    if size <= VERIFIED_UP_TO:
+    if size <= VERIFIED_UP_TO or size == plan.peer_size:
         start = clocks()
         distance = verified(problem)
         values = {"decay length (voxels)": length, "distance": distance}
@@ -140,10 +141,6 @@ def _field_part(plan: Plan, size: int, length: int, absent: list[str], left_out:
             yield from peer_rows(problem, plan.seconds, absent)
         except ArithmeticError as reason:
             left_out.append(f"peers at a decay length of {length} voxels, {size}^3, from one on: {reason}")
-
-
-def _largest(sizes: tuple[int, ...], limit: int) -> int:
-    return max((size for size in sizes if size <= limit), default=min(sizes))
 
 
 def _plain(row: Row, yardsticks: Yardsticks) -> dict[str, Any]:

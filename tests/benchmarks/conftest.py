@@ -41,13 +41,14 @@ SIZE = 96
 
 
 def pytest_collection_modifyitems(config, items):
-    asked = config.option.markexpr
-    for item in list(items):
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.bench)
-            item.add_marker(pytest.mark.benchmark(timer=time.process_time))
-            if item.get_closest_marker("large") and "large" not in asked:
-                items.remove(item)
+    ours = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.bench)
+        item.add_marker(pytest.mark.benchmark(timer=time.process_time))
+    large = [item for item in ours if item.get_closest_marker("large")]
+    if large and "large" not in config.option.markexpr:
+        items[:] = [item for item in items if item not in large]
+        config.hook.pytest_deselected(items=large)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ reference sweep timed in the same process, and the hash of its outcome. Times ar
 neighbour who takes the core does not count; one who takes the memory bus still does. Both are compared with
 baseline.json: another hash is a failure, and so is a ratio above
 
-    baseline x (1 + max(FLOOR, TIMES_NOISE x noise))
+    baseline x (1 + max(FLOOR, noise))
 
 The noise of each benchmark is how far the highest of its ratios lay above the lowest over many processes,
 some on the machine as it was and some beside neighbours who copy memory on every core: noise.json, made by
@@ -35,7 +35,6 @@ HISTORY = Path(__file__).with_name("history.csv")
 NOISE = Path(__file__).with_name("noise.json")
 COLUMNS = ("date", "version", "commit", "processor", "benchmark", "ratio", "hash")
 FLOOR = 0.15
-TIMES_NOISE = 1.5
 ELSEWHERE = 3.0
 SIZE = 96
 
@@ -76,7 +75,7 @@ def limit():
     here = noise["processor"] == processor()
 
     def allowed(name, baseline):
-        margin = max(FLOOR, TIMES_NOISE * measured.get(name, max(measured.values())))
+        margin = max(FLOOR, measured.get(name, max(measured.values())))
         return baseline * (1 + margin if here else ELSEWHERE)
 
     return allowed

@@ -56,7 +56,7 @@ def summary(rows: list[dict]) -> Iterator[tuple[dict, str, str]]:
     """The rows that a reader asks for first, with what they are and a note."""
     for row in rows:
         values = row["values"]
-        if row["group"] in ("field", "peer") and row["name"] != "set-up":
+        if row["group"] in ("field", "peer"):
             own = next(_only(rows, "field", name="cold", size=row["size"], **{LENGTH: values[LENGTH]}))
             note = f"{row['seconds'] / own['seconds']:.1f} x cold" if row["group"] == "peer" else ""
             yield row, f"field, {row['name']}, decay length {values[LENGTH]}", note

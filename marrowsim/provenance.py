@@ -22,14 +22,15 @@ def software() -> dict[str, Any]:
         "marrowsim": __version__,
         "git_revision": git_revision(),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: version(name) for name in PACKAGES},
         "platform": platform.platform(),
         "machine": platform.machine(),
         "processors": os.cpu_count(),
     }
 
 
-def _version(package: str) -> str | None:
+def version(package: str) -> str | None:
+    """Installed version of a package; nothing where it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

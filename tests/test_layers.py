@@ -19,6 +19,7 @@ LAYERS = [
     {"schedule"},
     {"simulation", "provenance", "estimate", "validation"},
     {"storage"},
+    {"benchmarks"},
     {"viz"},
     {"cli", "__main__"},
 ]

@@ -193,3 +193,29 @@ def render(
     from marrowsim.cli.running import render_run  # noqa: PLC0415
 
     render_run(folder, out, frame)
+
+
+@app.command()
+@guarded
+def benchmark(
+    out: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder of the results (default: by the date).")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Two minutes instead of ten: shorter, and smaller lattices.")
+    ] = False,
+    sizes: Annotated[
+        str | None, typer.Option(metavar="N,...", help="Edges of the lattices in voxels (default 64,128,256).")
+    ] = None,
+    threads: Annotated[
+        str | None, typer.Option(metavar="N,...", help="Numbers of threads to compare (default 1): 1,2.")
+    ] = None,
+    update: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Put the tables into this document as well, between its markers."),
+    ] = None,
+) -> None:
+    """Time the engine on this machine, beside other solvers and automata on the same problems."""
+    from marrowsim.cli.benchmarking import run_benchmark  # noqa: PLC0415
+
+    run_benchmark(out, sizes, threads, update, quick=quick)

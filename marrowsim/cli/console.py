@@ -139,6 +139,13 @@ class Stages(logging.Handler):
         else:
             self.console.print(Text(text))
 
+    def parts(self, done: int, todo: int, text: str) -> None:
+        """Show which of several parts of a work is under way."""
+        if self.live:
+            self.bar.update(self._task, description=text, completed=done, total=todo)
+        else:
+            self.say(f"{done + 1} of {todo}: {text}")
+
     def steps(self, step_minutes: float, first: int) -> Callable[[int, int], None]:
         """The progress function of a run that begins at step `first`."""
         self._since = self._shown = time.monotonic()

@@ -71,12 +71,16 @@ class Cells:
         self.count += added
         return np.arange(rows.start, rows.stop, dtype=np.int32)
 
-    def keep(self, mask: np.ndarray) -> None:
-        """Drop the rows where `mask` (bool, one a row) is false; the order of the others stays."""
-        kept = int(np.count_nonzero(mask))
+    def drop(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Drop rows; the last ones fill the holes. Returns the rows that were moved, and where they are now."""
+        kept = self.count - len(rows)
+        leaving = np.zeros(len(rows), dtype=bool)
+        leaving[rows[rows >= kept] - kept] = True
+        holes, movers = rows[rows < kept], np.flatnonzero(~leaving) + kept
         for store in self._store.values():
-            store[:kept] = store[: self.count][mask]
+            store[holes] = store[movers]
         self.count = kept
+        return movers, holes
 
     def arrays(self) -> Iterator[tuple[str, np.ndarray]]:
         """All columns, by name."""
@@ -161,36 +165,39 @@ class State:
                 key = f"{what}:{self.config.cell_names[code]}"
                 self.tallies[key] = self.tallies.get(key, 0) + int(count)
 
-    def add_cells(self, code: int, sites: np.ndarray, cxcr4: np.ndarray, status: Status = Status.FREE) -> np.ndarray:
-        """Put new cells of one type on free voxels, or into the blood (sites of -1). Returns their rows."""
+    def add_cells(
+        self, code: int | np.ndarray, sites: np.ndarray, cxcr4: np.ndarray, status: Status = Status.FREE
+    ) -> np.ndarray:
+        """Put new cells on free voxels, or into the blood (sites of -1). Returns their rows.
+
+        Parameters
+        ----------
+        code : cell type, one for all or one each.
+        sites : shape (n,).
+        cxcr4 : level, one for all or one each.
+        """
         count = len(sites)
         ids = np.arange(self.next_id, self.next_id + count, dtype=np.int64)
         self.next_id += count
         rows = self.cells.append(
-            id=ids,
-            type=np.full(count, code, dtype=np.uint8),
-            status=np.full(count, status, dtype=np.uint8),
-            heading=np.full(count, -1, dtype=np.int8),
-            site=np.asarray(sites, dtype=np.int32),
-            cxcr4=np.asarray(cxcr4, dtype=np.float32),
-            dormant_until=np.zeros(count, dtype=np.int32),
-            born=np.full(count, self.step, dtype=np.int32),
+            id=ids, type=code, status=status, heading=-1, site=sites, cxcr4=cxcr4, dormant_until=0, born=self.step
         )
         if status != Status.CIRCULATING:
             self.occupant.reshape(-1)[sites] = rows
         return rows
 
     def remove_cells(self, doomed: np.ndarray) -> None:
-        """Take cells out of the table and off the lattice. `doomed` is a bool mask over rows."""
-        if not doomed.any():
+        """Take cells out of the table and off the lattice. `doomed` holds their rows, or is a bool mask over rows."""
+        rows = np.flatnonzero(doomed) if doomed.dtype == bool else doomed
+        if len(rows) == 0:
             return
         flat = self.occupant.reshape(-1)
-        gone = self.cells.site[doomed]
+        gone = self.cells.site[rows]
         flat[gone[gone >= 0]] = -1
-        self.cells.keep(~doomed)
-        sites = self.cells.site
-        on_lattice = np.flatnonzero(sites >= 0)
-        flat[sites[on_lattice]] = on_lattice
+        _, moved = self.cells.drop(rows)
+        sites = self.cells.site[moved]
+        on_lattice = sites >= 0
+        flat[sites[on_lattice]] = moved[on_lattice]
 
     def parts(self) -> Iterator[tuple[str, np.ndarray]]:
         """Every array of the state by name, cells in the order of their ids: what a checkpoint holds."""

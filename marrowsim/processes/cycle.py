@@ -38,19 +38,22 @@ class Cycle(ShippedProcess):
     def update(self, state: State, clock: Clock) -> None:
         """Decide for every cell, place the daughters, take out the dead."""
         config, cells = state.config, state.cells
-        event = np.zeros(len(cells), dtype=np.uint8)
-        target = np.empty(len(cells), dtype=np.int32)
-        claim = np.empty(len(cells), dtype=np.uint32)
-        kernel.decide(
+        n = len(cells)
+        events = np.empty(n, np.int32), np.empty(n, np.uint8), np.empty(n, np.int32), np.empty(n, np.uint32)
+        made = kernel.decide(
             clock.seed, clock.step, clock.dt, cells.id, cells.type, cells.status, cells.site, cells.cxcr4,
             cells.dormant_until, state.occupant, state.tissue, tissues.IS_ENTERABLE,
             state.fields["oxygen"], self.oxygen_half, self.oxygen_necrotic,
             state.fields["cxcl12"], config.receptor.half_occupancy, config.receptor.desensitisation, self.half_signal,
-            self._lives(state), event, target, claim, clock.threads,
+            self._lives(state), *events, clock.threads,
         )  # fmt: skip
-        won = claims.settle(target, claim, cells.id, state.occupant, True, clock.threads)
-        self._divide(state, np.flatnonzero(won), target)
-        self._remove(state, event)
+        row, event, target, claim = (column[:made] for column in events)
+        divides = event == kernel.Event.EVENT_DIVISION
+        row, target = row[divides], target[divides]
+        claims.mark(row, target, claim[divides], cells.id, state.occupant, clock.threads)
+        won = claims.winners(target, state.occupant).view(bool)
+        self._divide(state, row[won], target[won])
+        self._remove(state, events[0][:made], event)
 
     @staticmethod
     def _lives(state: State) -> np.ndarray:
@@ -72,23 +75,19 @@ class Cycle(ShippedProcess):
 
     @staticmethod
     def _divide(state: State, mothers: np.ndarray, target: np.ndarray) -> None:
-        """Daughters get ids in the order of their mothers', so that row order has no meaning."""
+        """Daughters get ids in the order of their mothers' types and ids, so that row order has no meaning."""
         cells = state.cells
-        mothers = mothers[np.argsort(cells.id[mothers])]
-        for code in np.unique(cells.type[mothers]):
-            group = mothers[cells.type[mothers] == code]
-            state.tally("born", state.add_cells(int(code), target[group], cells.cxcr4[group]))
+        order = np.lexsort((cells.id[mothers], cells.type[mothers]))
+        mothers = mothers[order]
+        state.tally("born", state.add_cells(cells.type[mothers], target[order], cells.cxcr4[mothers]))
 
     @staticmethod
-    def _remove(state: State, event: np.ndarray) -> None:
-        """Take out the cells that died or matured; the newborn at the end of the table stay."""
-        doomed = np.zeros(len(state.cells), dtype=bool)
+    def _remove(state: State, rows: np.ndarray, event: np.ndarray) -> None:
+        """Take out the cells that died or matured."""
         for what, kind in (
             ("died", kernel.Event.EVENT_DEATH),
             ("necrosed", kernel.Event.EVENT_NECROSIS),
             ("matured", kernel.Event.EVENT_DIFFERENTIATION),
         ):
-            rows = np.flatnonzero(event == kind)
-            doomed[rows] = True
-            state.tally(what, rows)
-        state.remove_cells(doomed)
+            state.tally(what, rows[event == kind])
+        state.remove_cells(rows[event != kernel.Event.EVENT_DIVISION])

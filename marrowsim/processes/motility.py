@@ -48,21 +48,21 @@ class Motility(ShippedProcess):
         fastest = float((walks[:, 0] * (1.0 + walks[:, 1])).max())
         substeps = math.ceil(fastest * clock.dt / self.attempts)
         n = len(state.cells)
-        target, claim, direction = np.empty(n, np.int32), np.empty(n, np.uint32), np.empty(n, np.int8)
+        proposals = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.uint32), np.empty(n, np.int8)
         for substep in range(substeps):
-            self._hop(state, clock, walks, substep, clock.dt / substeps, target, claim, direction)
+            self._hop(state, clock, walks, substep, clock.dt / substeps, proposals)
 
-    def _hop(self, state, clock, walks, substep, dt, target, claim, direction) -> None:
+    def _hop(self, state, clock, walks, substep, dt, proposals) -> None:
         cells, receptor = state.cells, state.config.receptor
         smallest = 2.0 * self.gradient_floor * state.config.geometry.voxel
-        kernel.propose(
+        made = kernel.propose(
             clock.seed, clock.step, substep, dt, cells.id, cells.type, cells.status, cells.heading, cells.site,
             cells.cxcr4, state.occupant, state.tissue, tissues.IS_ENTERABLE, state.fields["cxcl12"],
-            receptor.half_occupancy, receptor.desensitisation, smallest, walks, target, claim, direction, clock.threads,
+            receptor.half_occupancy, receptor.desensitisation, smallest, walks, *proposals, clock.threads,
         )  # fmt: skip
-        won = claims.settle(target, claim, cells.id, state.occupant, False, clock.threads)
-        claims.move(won, target, cells.site, state.occupant, clock.threads)
-        kernel.settle_headings(won, direction, cells.heading)
+        row, target, claim, direction = (column[:made] for column in proposals)
+        claims.mark(row, target, claim, cells.id, state.occupant, clock.threads)
+        kernel.hop(row, target, direction, cells.heading, cells.site, state.occupant, clock.threads)
 
     def _walks(self, state: State) -> np.ndarray:
         column = state.config.column

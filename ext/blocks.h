@@ -24,37 +24,31 @@
 #define restrict __restrict
 #endif
 
+#if defined(__GNUC__)
+#define fetch_ahead(address) __builtin_prefetch(address)
+#else
+#define fetch_ahead(address) ((void)(address))
+#endif
+
 #define BLOCK_ROWS 512
 
 /* gcc makes branches of a cut at a constant, and then no vectors of the loop. */
 static volatile double largest_exponent = LARGEST_EXPONENT;
 
-/* The four words of one (seed, stream, step, draw) for each of n entities. */
-BLOCK_KERNEL draw_words(uint64_t seed, uint32_t stream, uint32_t step, uint32_t draw, const uint64_t *entity,
-                        ptrdiff_t n, uint32_t *restrict w0, uint32_t *restrict w1, uint32_t *restrict w2,
-                        uint32_t *restrict w3)
-{
-    for (ptrdiff_t i = 0; i < n; i++) {
-        uint32_t words[4];
-        philox(seed, stream, step, entity[i], draw, words);
-        w0[i] = words[0];
-        w1[i] = words[1];
-        w2[i] = words[2];
-        w3[i] = words[3];
-    }
-}
-
-/* Receptor occupancy where a cell is, and its rate m (1 + g a / (a + a50)) of hops, from rows
- * (m, g, a50, persistence, kappa) of `walks` by type. */
-BLOCK_KERNEL hop_rates(double *restrict theta, double *restrict rate, const float *ligand, const float *level,
-                       const int32_t *type, const double *walks, double half_occupancy, double desensitisation,
-                       ptrdiff_t n)
+/* Whether a cell attempts a hop within dt, at its rate m (1 + g a / (a + a50)) where it is, and what its chemotaxis
+ * multiplies an occupancy difference with, kappa R / (1 + beta theta); from rows (m, g, a50, persistence, kappa) of
+ * `walks` by type. */
+BLOCK_KERNEL hop_attempts(int32_t *restrict attempt, double *restrict rate, double *restrict slope, const uint32_t *word,
+                          double dt, const float *ligand, const float *level, const int32_t *type, const double *walks,
+                          double half_occupancy, double desensitisation, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i++) {
         int32_t walk = 5 * type[i];
-        theta[i] = occupancy(ligand[i], half_occupancy);
-        double signal = receptor_signal(level[i], theta[i], desensitisation);
+        double theta = occupancy(ligand[i], half_occupancy);
+        double signal = receptor_signal(level[i], theta, desensitisation);
         rate[i] = walks[walk] * (1.0 + walks[walk + 1] * saturating(signal, walks[walk + 2]));
+        slope[i] = walks[walk + 4] * level[i] / (1.0 + desensitisation * theta);
+        attempt[i] = unit(word[i]) < rate[i] * dt;
     }
 }
 

@@ -11,10 +11,12 @@ from .rng cimport Stream
 cdef extern from "blocks.h" nogil:
     enum:
         BLOCK_ROWS
+    void fetch_ahead(const void* address) noexcept
     void draw_words(uint64_t seed, uint32_t stream, uint32_t step, uint32_t draw, const uint64_t* entity, Py_ssize_t n,
                     uint32_t* w0, uint32_t* w1, uint32_t* w2, uint32_t* w3) noexcept
-    void hop_rates(double* theta, double* rate, const float* ligand, const float* level, const int32_t* type,
-                   const double* walks, double half_occupancy, double desensitisation, Py_ssize_t n) noexcept
+    void hop_attempts(int32_t* attempt, double* rate, double* slope, const uint32_t* word, double dt,
+                      const float* ligand, const float* level, const int32_t* type, const double* walks,
+                      double half_occupancy, double desensitisation, Py_ssize_t n) noexcept
     void coordinates(int32_t* position, const int32_t* site, int32_t ny, int32_t nx, Py_ssize_t n) noexcept
     void axis_weights(double* back, double* forth, const float* behind, const float* ahead, const int32_t* sides,
                       const double* slope, double half_occupancy, double smallest, Py_ssize_t n) noexcept

@@ -5,7 +5,7 @@ import numpy as np
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memmove
-from .blocks cimport BLOCK_ROWS, Drawn, KINDS, STATUSES, draw_block, word_limit
+from .blocks cimport BLOCK_ROWS, Drawn, KINDS, STATUSES, draw_block, fetch_ahead, word_limit
 from .lattice cimport BOUND, Box, FREE, NOWHERE, random_free_neighbour
 from .mathematics cimport event_probability, occupancy, receptor_signal, saturating
 from .rng cimport STREAM_CYCLE, unit
@@ -137,6 +137,9 @@ cdef Py_ssize_t _decide_rows(uint64_t seed, uint32_t step, double dt, Py_ssize_t
     while start < last:
         n = draw_block(seed, STREAM_CYCLE, step, 0, start, <int> min(BLOCK_ROWS, last - start), table.id, table.type,
                        table.status, limits, &drawn)
+        for i in range(n):
+            fetch_ahead(&ground.oxygen[table.site[drawn.row[i]]])
+            fetch_ahead(&ground.ligand[table.site[drawn.row[i]]])
         for i in range(n):
             row = drawn.row[i]
             out.row[made] = row

@@ -6,8 +6,8 @@ from cython.parallel cimport prange
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memmove
 from .blocks cimport (
-    BLOCK_ROWS, Drawn, KINDS, STATUSES, axis_weights, coordinates, draw_block, hop_rates, persistence, pick_directions,
-    word_limit,
+    BLOCK_ROWS, Drawn, KINDS, STATUSES, axis_weights, coordinates, draw_block, hop_attempts, persistence,
+    pick_directions, word_limit,
 )
 from .claims cimport mark_of
 from .lattice cimport Box, FREE
@@ -50,6 +50,7 @@ cdef struct Walkers:
     int32_t type[BLOCK_ROWS]
     int32_t site[BLOCK_ROWS]
     int32_t position[3 * BLOCK_ROWS]
+    int32_t attempt[BLOCK_ROWS]
     int32_t sides[BLOCK_ROWS]
     int32_t direction[BLOCK_ROWS]
     uint32_t choice[BLOCK_ROWS]
@@ -58,7 +59,6 @@ cdef struct Walkers:
     float ligand[BLOCK_ROWS]
     float behind[BLOCK_ROWS]
     float ahead[BLOCK_ROWS]
-    double theta[BLOCK_ROWS]
     double rate[BLOCK_ROWS]
     double slope[BLOCK_ROWS]
     double factor[BLOCK_ROWS]
@@ -151,7 +151,6 @@ cdef Py_ssize_t _propose_rows(uint64_t seed, uint32_t step, uint32_t substep, do
 cdef int _attempts(double dt, int n, const Drawn* drawn, const Table* table, const Ground* ground, const Walk* walks,
                    Walkers* walkers) noexcept nogil:
     """Those whose rate where they are lets them attempt a hop; returns how many."""
-    cdef double rate
     cdef int kept = 0
     cdef int i, row, type
     for i in range(n):
@@ -163,20 +162,18 @@ cdef int _attempts(double dt, int n, const Drawn* drawn, const Table* table, con
         walkers.ligand[i] = 0.0
         if walks[type].gain != 0.0 or walks[type].sensitivity != 0.0:
             walkers.ligand[i] = ground.ligand[walkers.site[i]]
-    hop_rates(walkers.theta, walkers.rate, walkers.ligand, walkers.level, walkers.type, <const double*> walks,
-              ground.half_occupancy, ground.desensitisation, n)
+    hop_attempts(walkers.attempt, walkers.rate, walkers.slope, drawn.w0, dt, walkers.ligand, walkers.level,
+                 walkers.type, <const double*> walks, ground.half_occupancy, ground.desensitisation, n)
     for i in range(n):
         walkers.row[kept] = drawn.row[i]
-        walkers.type[kept] = walkers.type[i]
-        walkers.site[kept] = walkers.site[i]
-        walkers.level[kept] = walkers.level[i]
-        walkers.ligand[kept] = walkers.ligand[i]
-        walkers.theta[kept] = walkers.theta[i]
         walkers.choice[kept] = drawn.w1[i]
         walkers.claim[kept] = drawn.w2[i]
-        rate = walkers.rate[i]
-        walkers.rate[kept] = rate
-        kept = kept + (unit(drawn.w0[i]) < rate * dt)
+        walkers.type[kept] = walkers.type[i]
+        walkers.site[kept] = walkers.site[i]
+        walkers.ligand[kept] = walkers.ligand[i]
+        walkers.rate[kept] = walkers.rate[i]
+        walkers.slope[kept] = walkers.slope[i]
+        kept = kept + walkers.attempt[i]
     return kept
 
 
@@ -184,13 +181,10 @@ cdef void _weigh(int n, const Table* table, const Ground* ground, const Walk* wa
     """Weights of the six directions."""
     cdef bint directed = False
     cdef bint persistent = False
-    cdef const Walk* walk
     cdef int i, axis, heading
     for i in range(n):
-        walk = &walks[walkers.type[i]]
-        walkers.slope[i] = walk.sensitivity * walkers.level[i] / (1.0 + ground.desensitisation * walkers.theta[i])
-        directed = directed or walkers.slope[i] != 0.0
-        persistent = persistent or walk.persistence > 0.0
+        directed |= walkers.slope[i] != 0.0
+        persistent |= walks[walkers.type[i]].persistence > 0.0
     if directed:
         for axis in range(3):
             _look(n, axis, ground, walkers)
@@ -249,7 +243,8 @@ cdef Py_ssize_t _put(int n, const Ground* ground, const Walkers* walkers, Py_ssi
         out.target[made] = site
         out.claim[made] = walkers.claim[i]
         out.direction[made] = <int8_t> d
-        made = made + (ground.occupant[site] < 0 and ground.enterable[ground.tissue[site]] != 0)
+        # Without branches, because nobody can foretell who finds the way free.
+        made = made + ((ground.occupant[site] < 0) & (ground.enterable[ground.tissue[site]] != 0))
     return made
 
 

@@ -44,6 +44,7 @@ class Motility(ShippedProcess):
 
     def update(self, state: State, clock: Clock) -> None:
         """Hop in as many sub-steps as the fastest cell needs."""
+        state.gather_cells()
         walks = self._walks(state)
         fastest = float((walks[:, 0] * (1.0 + walks[:, 1])).max())
         substeps = math.ceil(fastest * clock.dt / self.attempts)

@@ -30,12 +30,13 @@ cdef enum:
 
 
 cdef struct Drawn:
-    # Rows of a block whose first word is below their limit, and all their words.
+    # Rows of a block that are able to act, and their draws; places of those whose first word is below its limit.
     int32_t row[BLOCK_ROWS]
     uint32_t w0[BLOCK_ROWS]
     uint32_t w1[BLOCK_ROWS]
     uint32_t w2[BLOCK_ROWS]
     uint32_t w3[BLOCK_ROWS]
+    int32_t place[BLOCK_ROWS]
 
 
 cdef inline uint64_t word_limit(double probability) noexcept nogil:
@@ -50,14 +51,13 @@ cdef inline uint64_t word_limit(double probability) noexcept nogil:
 cdef inline int draw_block(uint64_t seed, Stream stream, uint32_t step, uint32_t draw, Py_ssize_t first, int rows,
                            const int64_t* ids, const uint8_t* types, const uint8_t* status, const uint64_t* limits,
                            Drawn* drawn) noexcept nogil:
-    """The rows of a block that may act, with their draws; returns how many.
+    """Draw for the rows of a block; returns how many may act, and their places among the draws in `drawn.place`.
 
     `limits` holds the limit on the first word at type * STATUSES + status.
     """
     cdef uint64_t entity[BLOCK_ROWS]
     cdef uint64_t limit[BLOCK_ROWS]
     cdef uint64_t bound
-    cdef uint32_t word
     cdef int able = 0
     cdef int acting = 0
     cdef int i
@@ -67,16 +67,8 @@ cdef inline int draw_block(uint64_t seed, Stream stream, uint32_t step, uint32_t
         entity[able] = <uint64_t> ids[first + i]
         limit[able] = bound
         able = able + (bound != 0)
-    if able == 0:
-        return 0
     draw_words(seed, stream, step, draw, entity, able, drawn.w0, drawn.w1, drawn.w2, drawn.w3)
     for i in range(able):
-        bound = limit[i]
-        word = drawn.w0[i]
-        drawn.w0[acting] = word
-        drawn.row[acting] = drawn.row[i]
-        drawn.w1[acting] = drawn.w1[i]
-        drawn.w2[acting] = drawn.w2[i]
-        drawn.w3[acting] = drawn.w3[i]
-        acting = acting + (word < bound)
+        drawn.place[acting] = i
+        acting = acting + (drawn.w0[i] < limit[i])
     return acting

@@ -133,24 +133,26 @@ cdef Py_ssize_t _decide_rows(uint64_t seed, uint32_t step, double dt, Py_ssize_t
     cdef Drawn drawn
     cdef Py_ssize_t made = first
     cdef Py_ssize_t start = first
-    cdef int i, n, row
+    cdef int i, n, place, row
     while start < last:
         n = draw_block(seed, STREAM_CYCLE, step, 0, start, <int> min(BLOCK_ROWS, last - start), table.id, table.type,
                        table.status, limits, &drawn)
         for i in range(n):
-            fetch_ahead(&ground.oxygen[table.site[drawn.row[i]]])
-            fetch_ahead(&ground.ligand[table.site[drawn.row[i]]])
+            row = drawn.row[drawn.place[i]]
+            fetch_ahead(&ground.oxygen[table.site[row]])
+            fetch_ahead(&ground.ligand[table.site[row]])
         for i in range(n):
-            row = drawn.row[i]
+            place = drawn.place[i]
+            row = drawn.row[place]
             out.row[made] = row
-            out.event[made] = _decide_one(dt, step, &drawn, i, row, table, ground, &lives[table.type[row]],
+            out.event[made] = _decide_one(dt, step, &drawn, place, row, table, ground, &lives[table.type[row]],
                                           &out.target[made], &out.claim[made])
             made = made + (out.event[made] != EVENT_NONE)
         start = start + BLOCK_ROWS
     return made - first
 
 
-cdef inline Event _decide_one(double dt, uint32_t step, const Drawn* drawn, int i, int row, const Table* table,
+cdef inline Event _decide_one(double dt, uint32_t step, const Drawn* drawn, int place, int row, const Table* table,
                               const Ground* ground, const Life* life, int32_t* target,
                               uint32_t* claim) noexcept nogil:
     cdef int32_t site = table.site[row]
@@ -169,13 +171,13 @@ cdef inline Event _decide_one(double dt, uint32_t step, const Drawn* drawn, int 
         if table.status[row] == BOUND:
             division = division * life.bound_factor
     total = division + death + necrosis + differentiation
-    if total <= 0.0 or unit(drawn.w0[i]) >= event_probability(total, dt):
+    if total <= 0.0 or unit(drawn.w0[place]) >= event_probability(total, dt):
         return EVENT_NONE
-    pick = unit(drawn.w1[i]) * total
+    pick = unit(drawn.w1[place]) * total
     if pick < division:
-        target[0] = random_free_neighbour(ground.box, site, drawn.w2[i], ground.tissue, ground.enterable,
+        target[0] = random_free_neighbour(ground.box, site, drawn.w2[place], ground.tissue, ground.enterable,
                                           ground.occupant)
-        claim[0] = drawn.w3[i]
+        claim[0] = drawn.w3[place]
         return EVENT_NONE if target[0] == NOWHERE else EVENT_DIVISION
     if pick < division + death:
         return EVENT_DEATH

@@ -6,12 +6,15 @@ from cython.parallel cimport prange
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memmove
 from .blocks cimport (
-    BLOCK_ROWS, Drawn, KINDS, STATUSES, axis_weights, coordinates, draw_block, hop_attempts, persistence,
-    pick_directions, word_limit,
+    BLOCK_ROWS, Drawn, KINDS, STATUSES, axis_weights, coordinates, draw_block, fetch_ahead, hop_attempts,
+    persistence, pick_directions, word_limit,
 )
 from .claims cimport mark_of
 from .lattice cimport Box, FREE
 from .rng cimport STREAM_MOTION, unit
+
+cdef enum:
+    AHEAD = 16    # claims between asking for a voxel and needing it
 
 cdef struct Walk:
     double rate            # hops per minute without signal
@@ -46,15 +49,14 @@ cdef struct Proposals:
 
 cdef struct Walkers:
     # Those of a block that attempt a hop.
-    int32_t row[BLOCK_ROWS]
+    int32_t place[BLOCK_ROWS]    # among the draws
+    uint32_t word[BLOCK_ROWS]
     int32_t type[BLOCK_ROWS]
     int32_t site[BLOCK_ROWS]
     int32_t position[3 * BLOCK_ROWS]
     int32_t attempt[BLOCK_ROWS]
     int32_t sides[BLOCK_ROWS]
     int32_t direction[BLOCK_ROWS]
-    uint32_t choice[BLOCK_ROWS]
-    uint32_t claim[BLOCK_ROWS]
     float level[BLOCK_ROWS]
     float ligand[BLOCK_ROWS]
     float behind[BLOCK_ROWS]
@@ -141,9 +143,9 @@ cdef Py_ssize_t _propose_rows(uint64_t seed, uint32_t step, uint32_t substep, do
                        table.type, table.status, limits, &drawn)
         n = _attempts(dt, n, &drawn, table, ground, walks, &walkers)
         coordinates(walkers.position, walkers.site, ground.box.ny, ground.box.nx, n)
-        _weigh(n, table, ground, walks, &walkers)
-        pick_directions(walkers.direction, walkers.weight, walkers.choice, n)
-        made = _put(n, ground, &walkers, made, out)
+        _weigh(n, &drawn, table, ground, walks, &walkers)
+        pick_directions(walkers.direction, walkers.weight, walkers.word, n)
+        made = _put(n, &drawn, ground, &walkers, made, out)
         start = start + BLOCK_ROWS
     return made - first
 
@@ -152,22 +154,24 @@ cdef int _attempts(double dt, int n, const Drawn* drawn, const Table* table, con
                    Walkers* walkers) noexcept nogil:
     """Those whose rate where they are lets them attempt a hop; returns how many."""
     cdef int kept = 0
-    cdef int i, row, type
+    cdef int i, place, row, type
     for i in range(n):
-        row = drawn.row[i]
+        place = drawn.place[i]
+        row = drawn.row[place]
         type = table.type[row]
+        walkers.word[i] = drawn.w0[place]
         walkers.type[i] = type
         walkers.site[i] = table.site[row]
         walkers.level[i] = table.level[row]
         walkers.ligand[i] = 0.0
         if walks[type].gain != 0.0 or walks[type].sensitivity != 0.0:
             walkers.ligand[i] = ground.ligand[walkers.site[i]]
-    hop_attempts(walkers.attempt, walkers.rate, walkers.slope, drawn.w0, dt, walkers.ligand, walkers.level,
+    hop_attempts(walkers.attempt, walkers.rate, walkers.slope, walkers.word, dt, walkers.ligand, walkers.level,
                  walkers.type, <const double*> walks, ground.half_occupancy, ground.desensitisation, n)
     for i in range(n):
-        walkers.row[kept] = drawn.row[i]
-        walkers.choice[kept] = drawn.w1[i]
-        walkers.claim[kept] = drawn.w2[i]
+        place = drawn.place[i]
+        walkers.place[kept] = place
+        walkers.word[kept] = drawn.w1[place]
         walkers.type[kept] = walkers.type[i]
         walkers.site[kept] = walkers.site[i]
         walkers.ligand[kept] = walkers.ligand[i]
@@ -177,7 +181,8 @@ cdef int _attempts(double dt, int n, const Drawn* drawn, const Table* table, con
     return kept
 
 
-cdef void _weigh(int n, const Table* table, const Ground* ground, const Walk* walks, Walkers* walkers) noexcept nogil:
+cdef void _weigh(int n, const Drawn* drawn, const Table* table, const Ground* ground, const Walk* walks,
+                 Walkers* walkers) noexcept nogil:
     """Weights of the six directions."""
     cdef bint directed = False
     cdef bint persistent = False
@@ -201,7 +206,7 @@ cdef void _weigh(int n, const Table* table, const Ground* ground, const Walk* wa
         walkers.factor[i] = walks[walkers.type[i]].persistence
     persistence(walkers.factor, walkers.rate, n)
     for i in range(n):
-        heading = table.heading[walkers.row[i]]
+        heading = table.heading[drawn.row[walkers.place[i]]]
         if heading >= 0 and walks[walkers.type[i]].persistence > 0.0:
             walkers.weight[heading * BLOCK_ROWS + i] *= walkers.factor[i]
             walkers.weight[(heading ^ 1) * BLOCK_ROWS + i] /= walkers.factor[i]
@@ -224,7 +229,7 @@ cdef void _look(int n, int axis, const Ground* ground, Walkers* walkers) noexcep
         walkers.sides[i] = 2 if back and forth else 1
 
 
-cdef Py_ssize_t _put(int n, const Ground* ground, const Walkers* walkers, Py_ssize_t made,
+cdef Py_ssize_t _put(int n, const Drawn* drawn, const Ground* ground, Walkers* walkers, Py_ssize_t made,
                      Proposals out) noexcept nogil:
     """Proposals of those whose way is free, from position `made` on; returns the position after them."""
     cdef int32_t step[6]
@@ -236,13 +241,17 @@ cdef Py_ssize_t _put(int n, const Ground* ground, const Walkers* walkers, Py_ssi
         edge[d] = _edge(&ground.box, d)
     for i in range(n):
         d = walkers.direction[i]
-        site = walkers.site[i]
         # At the edge of the box the way leads back to the cell's own voxel, which is not free.
-        site = site + (step[d] if walkers.position[(d >> 1) * BLOCK_ROWS + i] != edge[d] else 0)
-        out.row[made] = walkers.row[i]
+        site = walkers.site[i] + (step[d] if walkers.position[(d >> 1) * BLOCK_ROWS + i] != edge[d] else 0)
+        walkers.site[i] = site
+        fetch_ahead(&ground.occupant[site])
+        fetch_ahead(&ground.tissue[site])
+    for i in range(n):
+        site = walkers.site[i]
+        out.row[made] = drawn.row[walkers.place[i]]
         out.target[made] = site
-        out.claim[made] = walkers.claim[i]
-        out.direction[made] = <int8_t> d
+        out.claim[made] = drawn.w2[walkers.place[i]]
+        out.direction[made] = <int8_t> walkers.direction[i]
         # Without branches, because nobody can foretell who finds the way free.
         made = made + ((ground.occupant[site] < 0) & (ground.enterable[ground.tissue[site]] != 0))
     return made
@@ -276,6 +285,9 @@ def hop(const int32_t[::1] row, const int32_t[::1] target, const int8_t[::1] dir
     cdef int32_t* occupants = &occupant[0, 0, 0]
     cdef Py_ssize_t k
     for k in prange(n, nogil=True, num_threads=threads, schedule="static"):
+        if k + AHEAD < n:
+            fetch_ahead(&occupants[target[k + AHEAD]])
+            fetch_ahead(&occupants[site[row[k + AHEAD]]])
         if occupants[target[k]] == mark_of(k):
             occupants[site[row[k]]] = -1
             occupants[target[k]] = row[k]

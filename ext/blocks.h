@@ -35,6 +35,15 @@
 /* gcc makes branches of a cut at a constant, and then no vectors of the loop. */
 static volatile double largest_exponent = LARGEST_EXPONENT;
 
+/* Whether n rows have one type and one status. */
+BLOCK_KERNEL is_uniform(int32_t *same, const uint8_t *type, const uint8_t *status, ptrdiff_t n)
+{
+    uint8_t differing = 0;
+    for (ptrdiff_t i = 0; i < n; i++)
+        differing |= (type[i] ^ type[0]) | (status[i] ^ status[0]);
+    *same = !differing;
+}
+
 /* Whether a cell attempts a hop within dt, at its rate m (1 + g a / (a + a50)) where it is, and what its chemotaxis
  * multiplies an occupancy difference with, kappa R / (1 + beta theta); from rows (m, g, a50, persistence, kappa) of
  * `walks` by type. */

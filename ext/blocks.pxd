@@ -14,6 +14,7 @@ cdef extern from "blocks.h" nogil:
     void fetch_ahead(const void* address) noexcept
     void draw_words(uint64_t seed, uint32_t stream, uint32_t step, uint32_t draw, const uint64_t* entity, Py_ssize_t n,
                     uint32_t* w0, uint32_t* w1, uint32_t* w2, uint32_t* w3) noexcept
+    void is_uniform(int32_t* same, const uint8_t* type, const uint8_t* status, Py_ssize_t n) noexcept
     void hop_attempts(int32_t* attempt, double* rate, double* slope, const uint32_t* word, double dt,
                       const float* ligand, const float* level, const int32_t* type, const double* walks,
                       double half_occupancy, double desensitisation, Py_ssize_t n) noexcept
@@ -57,10 +58,23 @@ cdef inline int draw_block(uint64_t seed, Stream stream, uint32_t step, uint32_t
     """
     cdef uint64_t entity[BLOCK_ROWS]
     cdef uint64_t limit[BLOCK_ROWS]
-    cdef uint64_t bound
+    cdef uint64_t bound = limits[types[first] * STATUSES + status[first]]
     cdef int able = 0
     cdef int acting = 0
+    cdef int32_t uniform
     cdef int i
+    is_uniform(&uniform, &types[first], &status[first], rows)
+    if uniform:
+        if bound == 0:
+            return 0
+        draw_words(seed, stream, step, draw, <const uint64_t*> &ids[first], rows, drawn.w0, drawn.w1, drawn.w2,
+                   drawn.w3)
+        for i in range(rows):
+            drawn.row[i] = <int32_t> (first + i)
+        for i in range(rows):
+            drawn.place[acting] = i
+            acting = acting + (drawn.w0[i] < bound)
+        return acting
     for i in range(rows):
         bound = limits[types[first + i] * STATUSES + status[first + i]]
         drawn.row[able] = <int32_t> (first + i)

@@ -10,7 +10,8 @@ import numpy as np
 
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
-from .claims cimport mark_of
+from .blocks cimport fetch_ahead
+from .claims cimport AHEAD, mark_of
 
 
 def mark(const int32_t[::1] row, const int32_t[::1] target, const uint32_t[::1] claim, const int64_t[::1] ids,
@@ -43,6 +44,8 @@ cdef void _mark(Py_ssize_t n, const int32_t* row, const int32_t* target, const u
     for k in range(n):
         if target[k] < first or target[k] >= last:
             continue
+        if k + AHEAD < n:
+            fetch_ahead(&occupant[target[k + AHEAD]])
         held = occupant[target[k]]
         if held != -1:
             rival = -2 - held

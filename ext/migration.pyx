@@ -9,12 +9,9 @@ from .blocks cimport (
     BLOCK_ROWS, Drawn, KINDS, STATUSES, axis_weights, coordinates, draw_block, fetch_ahead, hop_attempts,
     persistence, pick_directions, word_limit,
 )
-from .claims cimport mark_of
+from .claims cimport AHEAD, mark_of
 from .lattice cimport Box, FREE
 from .rng cimport STREAM_MOTION, unit
-
-cdef enum:
-    AHEAD = 16    # claims between asking for a voxel and needing it
 
 cdef struct Walk:
     double rate            # hops per minute without signal

@@ -11,33 +11,39 @@ cdef struct Hold:
     double displacement    # 1/min
 
 
-def release(uint64_t seed, uint32_t step, double dt, const int64_t[::1] ids, uint8_t[::1] status,
-            const int32_t[::1] site, const float[::1] level, const float[:, :, ::1] ligand,
-            double half_occupancy, double desensitisation, double rate, double sensitivity, double reference_signal,
-            uint8_t[::1] released, int threads):
-    """Bound cells let go of their slots at rate k exp(e (1 - a / a_ref)), a the receptor signal.
+def release(uint64_t seed, uint32_t step, double dt, const int64_t[::1] slots, const int64_t[::1] ids,
+            uint8_t[::1] status, const float[::1] level, const int32_t[:, :, ::1] occupant,
+            const float[:, :, ::1] ligand, double half_occupancy, double desensitisation, double rate,
+            double sensitivity, double reference_signal, int32_t[::1] released, int threads):
+    """The holders of slots let go of them at rate k exp(e (1 - a / a_ref)), a the receptor signal.
 
     Parameters
     ----------
-    seed, step, dt : draws, and the length of the step in minutes.
-    ids ... level : columns of the cell table, shape (cells,); `status` changes from BOUND to FREE.
-    ligand : float32, shape (nz, ny, nx).
+    seed, step, dt : draws (by cell), and the length of the step in minutes.
+    slots : int64, shape (slots,). Voxels.
+    ids, status, level : columns of the cell table, shape (cells,); `status` changes from BOUND to FREE.
+    occupant, ligand : shape (nz, ny, nx).
     rate, sensitivity, reference_signal : k (1/min), e and a_ref.
-    released : OUT, uint8, shape (cells,). 1 where a cell let go.
+    released : OUT, int32, shape (slots,). Row of the cell that let go, -1 where none did.
     threads : number of threads.
     """
-    cdef Py_ssize_t n = ids.shape[0]
-    if n == 0:
+    cdef Py_ssize_t n = slots.shape[0]
+    if n == 0 or ids.shape[0] == 0:
+        released[:] = NOWHERE
         return
+    cdef const int32_t* occupants = &occupant[0, 0, 0]
     cdef const float* c = &ligand[0, 0, 0]
-    cdef Py_ssize_t i
-    for i in prange(n, nogil=True, num_threads=threads, schedule="static"):
-        released[i] = 0
-        if status[i] == BOUND:
-            released[i] = _lets_go(seed, step, dt, <uint64_t> ids[i], receptor_signal(
-                level[i], occupancy(c[site[i]], half_occupancy), desensitisation), rate, sensitivity, reference_signal)
-            if released[i]:
-                status[i] = FREE
+    cdef Py_ssize_t s
+    cdef int32_t row
+    for s in prange(n, nogil=True, num_threads=threads, schedule="static"):
+        row = occupants[slots[s]]
+        released[s] = NOWHERE
+        if row >= 0 and status[row] == BOUND and _lets_go(
+                seed, step, dt, <uint64_t> ids[row],
+                receptor_signal(level[row], occupancy(c[slots[s]], half_occupancy), desensitisation),
+                rate, sensitivity, reference_signal):
+            released[s] = row
+            status[row] = FREE
 
 
 cdef inline bint _lets_go(uint64_t seed, uint32_t step, double dt, uint64_t cell, double signal, double rate,

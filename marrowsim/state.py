@@ -67,7 +67,7 @@ class Cells:
         added = len(columns["id"])
         capacity = len(self._store["id"])
         if self.count + added > capacity:
-            grown = max(self.count + added, capacity + capacity // 2)
+            grown = max(self.count + added, capacity + capacity // 8)
             for name, old in self._store.items():
                 self._store[name] = np.zeros(grown, dtype=old.dtype)
                 self._store[name][: self.count] = old[: self.count]
@@ -77,8 +77,8 @@ class Cells:
         self.count += added
         return np.arange(rows.start, rows.stop, dtype=np.int32)
 
-    def drop(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Drop rows; the last ones fill the holes. Returns the rows that were moved, and where they are now."""
+    def drop(self, rows: np.ndarray) -> np.ndarray:
+        """Drop rows; the last ones fill the holes, so that nothing else is touched. Returns the rows so filled."""
         kept = self.count - len(rows)
         leaving = np.zeros(len(rows), dtype=bool)
         leaving[rows[rows >= kept] - kept] = True
@@ -86,7 +86,7 @@ class Cells:
         for store in self._store.values():
             store[holes] = store[movers]
         self.count = kept
-        return movers, holes
+        return holes
 
     def reorder(self, order: np.ndarray) -> None:
         """Put the rows into another order: row `order[i]` becomes row i."""
@@ -205,7 +205,7 @@ class State:
         flat = self.occupant.reshape(-1)
         gone = self.cells.site[rows]
         flat[gone[gone >= 0]] = -1
-        _, moved = self.cells.drop(rows)
+        moved = self.cells.drop(rows)
         sites = self.cells.site[moved]
         on_lattice = sites >= 0
         flat[sites[on_lattice]] = moved[on_lattice]

@@ -53,25 +53,17 @@ class Cycle(ShippedProcess):
         claims.mark(row, target, claim[divides], cells.id, state.occupant, clock.threads)
         won = claims.winners(target, state.occupant).view(bool)
         self._divide(state, row[won], target[won])
-        self._remove(state, events[0][:made], event)
+        self._remove(state, events[0][:made][~divides], event[~divides])
 
     @staticmethod
     def _lives(state: State) -> np.ndarray:
-        column = state.config.column
-        return np.ascontiguousarray(
-            np.stack(
-                [
-                    math.log(2.0) / column("division_time"),
-                    column("division_factor_bound"),
-                    column("death_rate"),
-                    1.0 / column("necrosis_time"),
-                    1.0 / column("differentiation_time"),
-                    column("growth_gain"),
-                    column("survival_gain"),
-                ],
-                axis=1,
-            )
-        )
+        lives = state.config.columns(
+            "division_time", "division_factor_bound", "death_rate", "necrosis_time", "differentiation_time",
+            "growth_gain", "survival_gain",
+        )  # fmt: skip
+        lives[:, 0] = math.log(2.0) / lives[:, 0]
+        lives[:, 3:5] = 1.0 / lives[:, 3:5]
+        return lives
 
     @staticmethod
     def _divide(state: State, mothers: np.ndarray, target: np.ndarray) -> None:
@@ -90,4 +82,4 @@ class Cycle(ShippedProcess):
             ("matured", kernel.Event.EVENT_DIFFERENTIATION),
         ):
             state.tally(what, rows[event == kind])
-        state.remove_cells(rows[event != kernel.Event.EVENT_DIVISION])
+        state.remove_cells(rows)

@@ -66,7 +66,9 @@ class Motility(ShippedProcess):
         kernel.hop(row, target, direction, cells.heading, cells.site, state.occupant, clock.threads)
 
     def _walks(self, state: State) -> np.ndarray:
-        column = state.config.column
-        rate = 6.0 * column("motility") / state.config.geometry.voxel**2 * self.free_fraction
-        names = ("motility_gain", "motility_half_signal", "persistence_time", "chemotactic_sensitivity")
-        return np.ascontiguousarray(np.stack([rate, *(column(name) for name in names)], axis=1))
+        config = state.config
+        walks = config.columns(
+            "motility", "motility_gain", "motility_half_signal", "persistence_time", "chemotactic_sensitivity"
+        )
+        walks[:, 0] = 6.0 * walks[:, 0] / config.geometry.voxel**2 * self.free_fraction
+        return walks

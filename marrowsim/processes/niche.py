@@ -46,13 +46,13 @@ class Niche(ShippedProcess):
 
     def _release(self, state: State, clock: Clock) -> None:
         cells, receptor = state.cells, state.config.receptor
-        released = np.zeros(len(cells), dtype=np.uint8)
+        released = np.empty(len(state.slots), dtype=np.int32)
         kernel.release(
-            clock.seed, clock.step, clock.dt, cells.id, cells.status, cells.site, cells.cxcr4, state.fields["cxcl12"],
-            receptor.half_occupancy, receptor.desensitisation, self.release_rate, self.release_sensitivity,
-            self.reference_signal, released, clock.threads,
+            clock.seed, clock.step, clock.dt, state.slots, cells.id, cells.status, cells.cxcr4, state.occupant,
+            state.fields["cxcl12"], receptor.half_occupancy, receptor.desensitisation, self.release_rate,
+            self.release_sensitivity, self.reference_signal, released, clock.threads,
         )  # fmt: skip
-        state.tally("released", np.flatnonzero(released))
+        state.tally("released", released[released >= 0])
 
     def _bind(self, state: State, clock: Clock) -> None:
         cells, config = state.cells, state.config

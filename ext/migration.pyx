@@ -11,7 +11,7 @@ from .blocks cimport (
 )
 from .claims cimport AHEAD, mark_of
 from .lattice cimport Box, FREE
-from .rng cimport STREAM_MOTION, unit
+from .rng cimport STREAM_MOTION
 
 cdef struct Walk:
     double rate            # hops per minute without signal

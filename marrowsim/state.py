@@ -14,7 +14,6 @@ from marrowsim._engine import census
 from marrowsim.config import Config
 from marrowsim.geometry.build import Geometry
 
-
 # Rows are put in order when successive ones of a sample lie this share of the lattice apart on average: it is 2/3 of
 # twice the share of the rows that are out of place.
 SCATTER_SAMPLE = 2048

@@ -41,7 +41,7 @@ def test_smallest_claim_wins_and_ties_go_to_the_smallest_id(threads, backwards):
 
 
 def test_claims_in_columns_are_settled_alike():
-    rows, target, claim, ids = contest()
+    _, target, claim, ids = contest()
     occupant = np.full(SHAPE, -1, dtype=np.int32)
     quiet = target.copy()
     quiet[::3] = -1

@@ -61,8 +61,8 @@ def decide(uint64_t seed, uint32_t step, double dt,
            int32_t[:, :, ::1] occupant, uint8_t[:, :, ::1] tissue, uint8_t[::1] enterable,
            const float[:, :, ::1] oxygen, double oxygen_half, double oxygen_necrotic,
            const float[:, :, ::1] ligand, double half_occupancy, double desensitisation, double half_signal,
-           const double[:, ::1] lives, int32_t[::1] row, uint8_t[::1] event, int32_t[::1] target,
-           uint32_t[::1] claim, int threads):
+           const double[:, ::1] lives, int32_t[::1] row, int32_t[::1] target, uint32_t[::1] claim,
+           uint8_t[::1] event, int threads):
     """What happens to every free or bound cell in this step, from the rates
 
         division   k f(p) (1 + g a / (a + a_h)),  f(p) = p / (p + p_h), 0 below the necrotic oxygen p_n
@@ -77,8 +77,8 @@ def decide(uint64_t seed, uint32_t step, double dt,
     ids ... dormant_until : columns of the cell table, shape (cells,).
     occupant, tissue, oxygen, ligand : shape (nz, ny, nx); `enterable` by tissue code, shape (256,).
     lives : float64, shape (types, 7). Division, factor while bound, death, necrosis, differentiation, gains.
-    row, event, target, claim : OUT, shape (cells,). The cells to which something happens come first in them: row,
-        `Event`, and for a division the site of the daughter and the claim on it.
+    row, target, claim, event : OUT, shape (cells,). The cells to which something happens come first in them: row,
+        for a division the site of the daughter and the claim on it, and the `Event`.
     threads : number of threads.
 
     Returns

@@ -42,7 +42,7 @@ cdef struct Proposals:
     int32_t* row
     int32_t* target
     uint32_t* claim
-    int8_t* direction
+    uint8_t* direction
 
 cdef struct Walkers:
     # Those of a block that attempt a hop.
@@ -70,7 +70,7 @@ def propose(uint64_t seed, uint32_t step, uint32_t substep, double dt,
             const int32_t[:, :, ::1] occupant, const uint8_t[:, :, ::1] tissue, const uint8_t[::1] enterable,
             const float[:, :, ::1] concentration, double half_occupancy, double desensitisation,
             double smallest_difference, const double[:, ::1] walks,
-            int32_t[::1] row, int32_t[::1] target, uint32_t[::1] claim, int8_t[::1] direction, int threads):
+            int32_t[::1] row, int32_t[::1] target, uint32_t[::1] claim, uint8_t[::1] direction, int threads):
     """Every free motile cell may propose to hop to a free face neighbour.
 
     The rate is m (1 + g a / (a + a50)) with signal a = R theta / (1 + beta theta); the direction is drawn
@@ -248,7 +248,7 @@ cdef Py_ssize_t _put(int n, const Drawn* drawn, const Ground* ground, Walkers* w
         out.row[made] = drawn.row[walkers.place[i]]
         out.target[made] = site
         out.claim[made] = drawn.w2[walkers.place[i]]
-        out.direction[made] = <int8_t> walkers.direction[i]
+        out.direction[made] = <uint8_t> walkers.direction[i]
         # Without branches, because nobody can foretell who finds the way free.
         made = made + ((ground.occupant[site] < 0) & (ground.enterable[ground.tissue[site]] != 0))
     return made
@@ -266,7 +266,7 @@ cdef inline int32_t _edge(const Box* box, int direction) noexcept nogil:
     return length - 1 if direction & 1 else 0
 
 
-def hop(const int32_t[::1] row, const int32_t[::1] target, const int8_t[::1] direction, int8_t[::1] heading,
+def hop(const int32_t[::1] row, const int32_t[::1] target, const uint8_t[::1] direction, int8_t[::1] heading,
         int32_t[::1] site, int32_t[:, :, ::1] occupant, int threads):
     """The hops that won their voxel in `claims.mark` take place, and are remembered as headings.
 
@@ -289,4 +289,4 @@ def hop(const int32_t[::1] row, const int32_t[::1] target, const int8_t[::1] dir
             occupants[site[row[k]]] = -1
             occupants[target[k]] = row[k]
             site[row[k]] = target[k]
-            heading[row[k]] = direction[k]
+            heading[row[k]] = <int8_t> direction[k]

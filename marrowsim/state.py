@@ -49,9 +49,12 @@ class Cells:
         "born": np.int32,
     }
 
+    CLAIM = (np.int32, np.int32, np.uint32, np.uint8)
+
     def __init__(self, capacity: int = 1024):
         self.count = 0
         self._store = {name: np.zeros(capacity, dtype=dtype) for name, dtype in self.COLUMNS.items()}
+        self._room = tuple(np.empty(0, dtype=dtype) for dtype in self.CLAIM)
 
     def __len__(self) -> int:
         return self.count
@@ -76,12 +79,26 @@ class Cells:
         self.count += added
         return np.arange(rows.start, rows.stop, dtype=np.int32)
 
+    def claims(self) -> tuple[np.ndarray, ...]:
+        """Room for one claim of every cell: row, target, number, code. What is in it is whatever was there before.
+
+        It is kept from step to step, since the system clears the pages of new memory.
+        """
+        if len(self._room[0]) < self.count:
+            self._room = tuple(np.empty(len(self._store["id"]), dtype=dtype) for dtype in self.CLAIM)
+        return tuple(column[: self.count] for column in self._room)
+
     def drop(self, rows: np.ndarray) -> np.ndarray:
-        """Drop rows; the last ones fill the holes, so that nothing else is touched. Returns the rows so filled."""
+        """Drop rows; the last ones fill the holes, so that nothing else is touched. Returns the rows so filled.
+
+        Where rows are in the order of their sites, they nearly stay so: the newborn, last in the table, fill the
+        holes by site.
+        """
         kept = self.count - len(rows)
         leaving = np.zeros(len(rows), dtype=bool)
         leaving[rows[rows >= kept] - kept] = True
-        holes, movers = rows[rows < kept], np.flatnonzero(~leaving) + kept
+        holes, movers = np.sort(rows[rows < kept]), np.flatnonzero(~leaving) + kept
+        movers = movers[np.argsort(self.site[movers])]
         for store in self._store.values():
             store[holes] = store[movers]
         self.count = kept

@@ -38,8 +38,7 @@ class Cycle(ShippedProcess):
     def update(self, state: State, clock: Clock) -> None:
         """Decide for every cell, place the daughters, take out the dead."""
         config, cells = state.config, state.cells
-        n = len(cells)
-        events = np.empty(n, np.int32), np.empty(n, np.uint8), np.empty(n, np.int32), np.empty(n, np.uint32)
+        events = cells.claims()
         made = kernel.decide(
             clock.seed, clock.step, clock.dt, cells.id, cells.type, cells.status, cells.site, cells.cxcr4,
             cells.dormant_until, state.occupant, state.tissue, tissues.IS_ENTERABLE,
@@ -47,13 +46,13 @@ class Cycle(ShippedProcess):
             state.fields["cxcl12"], config.receptor.half_occupancy, config.receptor.desensitisation, self.half_signal,
             self._lives(state), *events, clock.threads,
         )  # fmt: skip
-        row, event, target, claim = (column[:made] for column in events)
+        row, target, claim, event = (column[:made] for column in events)
         divides = event == kernel.Event.EVENT_DIVISION
-        row, target = row[divides], target[divides]
-        claims.mark(row, target, claim[divides], cells.id, state.occupant, clock.threads)
+        mothers, target = row[divides], target[divides]
+        claims.mark(mothers, target, claim[divides], cells.id, state.occupant, clock.threads)
         won = claims.winners(target, state.occupant).view(bool)
-        self._divide(state, row[won], target[won])
-        self._remove(state, events[0][:made][~divides], event[~divides])
+        self._divide(state, mothers[won], target[won])
+        self._remove(state, row[~divides], event[~divides])
 
     @staticmethod
     def _lives(state: State) -> np.ndarray:

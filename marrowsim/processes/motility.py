@@ -48,13 +48,12 @@ class Motility(ShippedProcess):
         walks = self._walks(state)
         fastest = float((walks[:, 0] * (1.0 + walks[:, 1])).max())
         substeps = math.ceil(fastest * clock.dt / self.attempts)
-        n = len(state.cells)
-        proposals = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.uint32), np.empty(n, np.int8)
         for substep in range(substeps):
-            self._hop(state, clock, walks, substep, clock.dt / substeps, proposals)
+            self._hop(state, clock, walks, substep, clock.dt / substeps)
 
-    def _hop(self, state, clock, walks, substep, dt, proposals) -> None:
+    def _hop(self, state, clock, walks, substep, dt) -> None:
         cells, receptor = state.cells, state.config.receptor
+        proposals = cells.claims()
         smallest = 2.0 * self.gradient_floor * state.config.geometry.voxel
         made = kernel.propose(
             clock.seed, clock.step, substep, dt, cells.id, cells.type, cells.status, cells.heading, cells.site,

@@ -1,4 +1,4 @@
-"""Division, death and differentiation: one competing-risks draw a cell and step."""
+"""Division, death and differentiation: one competing-risks draw a cell and sub-step."""
 
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
@@ -23,14 +23,14 @@ cdef struct Life:
     double survival_gain
 
 
-def decide(uint64_t seed, uint32_t step, double dt,
+def decide(uint64_t seed, uint32_t step, uint32_t substep, double dt,
            const int64_t[::1] ids, const uint8_t[::1] types, const uint8_t[::1] status, const int32_t[::1] site,
            const float[::1] level, const int32_t[::1] dormant_until,
            int32_t[:, :, ::1] occupant, uint8_t[:, :, ::1] tissue, uint8_t[::1] enterable,
            const float[:, :, ::1] oxygen, double oxygen_half, double oxygen_necrotic,
            const float[:, :, ::1] ligand, double half_occupancy, double desensitisation, double half_signal,
            const double[:, ::1] lives, uint8_t[::1] event, int32_t[::1] target, uint32_t[::1] claim, int threads):
-    """What happens to every free or bound cell in this step, from the rates
+    """What happens to every free or bound cell in this sub-step, from the rates
 
         division   k f(p) (1 + g a / (a + a_h)),  f(p) = p / (p + p_h), 0 below the necrotic oxygen p_n
         death      d (1 - s a / (a + a_h))
@@ -40,7 +40,7 @@ def decide(uint64_t seed, uint32_t step, double dt,
 
     Parameters
     ----------
-    seed, step, dt : draws, and the length of the step in minutes.
+    seed, step, substep, dt : draws, and the length of the sub-step in minutes.
     ids ... dormant_until : columns of the cell table, shape (cells,).
     occupant, tissue, oxygen, ligand : shape (nz, ny, nx); `enterable` by tissue code, shape (256,).
     lives : float64, shape (types, 7). Division, factor while bound, death, necrosis, differentiation, gains.
@@ -61,16 +61,15 @@ def decide(uint64_t seed, uint32_t step, double dt,
         event[i] = EVENT_NONE
         target[i] = NOWHERE
         if status[i] == FREE or status[i] == BOUND:
-            _decide_one(seed, step, dt, <uint64_t> ids[i], <Life*> &lives[types[i], 0], status[i], site[i], level[i],
-                        <int32_t> step < dormant_until[i], box, tissues, may_enter, occupants, p[site[i]],
+            _decide_one(seed, step, substep, dt, <uint64_t> ids[i], <Life*> &lives[types[i], 0], status[i], site[i],
+                        level[i], <int32_t> step < dormant_until[i], box, tissues, may_enter, occupants, p[site[i]],
                         oxygen_half, oxygen_necrotic, c[site[i]], half_occupancy, desensitisation, half_signal,
                         &event[i], &target[i], &claim[i])
 
 
-cdef inline void _decide_one(uint64_t seed, uint32_t step, double dt, uint64_t cell, Life* life, int status,
-                             int32_t site,
-                             double level, bint dormant, Box box, uint8_t* tissue, uint8_t* enterable,
-                             int32_t* occupant,
+cdef inline void _decide_one(uint64_t seed, uint32_t step, uint32_t substep, double dt, uint64_t cell, Life* life,
+                             int status, int32_t site, double level, bint dormant, Box box, uint8_t* tissue,
+                             uint8_t* enterable, int32_t* occupant,
                              double oxygen, double oxygen_half, double oxygen_necrotic, double ligand,
                              double half_occupancy, double desensitisation, double half_signal,
                              uint8_t* event, int32_t* target, uint32_t* claim) noexcept nogil:
@@ -90,7 +89,7 @@ cdef inline void _decide_one(uint64_t seed, uint32_t step, double dt, uint64_t c
     total = division + death + necrosis + differentiation
     if total <= 0.0:
         return
-    philox(seed, STREAM_CYCLE, step, cell, 0, words)
+    philox(seed, STREAM_CYCLE, step, cell, substep, words)
     if unit(words[0]) >= event_probability(total, dt):
         return
     pick = unit(words[1]) * total

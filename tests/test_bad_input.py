@@ -72,10 +72,7 @@ SETTINGS = {
         ["time.duration=3 min", "time.step=8 min"],
         ["the run has no step", "one step (8 min) or more"],
     ),
-    "step too long for the rates": (
-        ["time.step=30 min"],
-        ["time.step is too long for cells of type 'tumour'", 'time.step = "8 min"'],
-    ),
+    "step too long": (["time.step=5 h"], ["out of bounds", "from 0.1 to 240 min"]),
     "output more often than steps": (["output.frames_every=1 min"], ["shorter than a time step", "6 min or more"]),
     "unknown arrow": (['knockouts=["chemotaxi"]'], ["unknown arrow", "did you mean"]),
     "seed below zero": (["seed=-1"], ["seed", "0 or more"]),

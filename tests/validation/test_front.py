@@ -66,5 +66,7 @@ def test_front_moves_at_the_speed_of_the_linearised_automaton(make_state, record
     late = slice(int(LATE * len(times)), None)
     measured = np.polyfit(times[late], fronts[late], 1)[0]
     continuum = 2 * np.sqrt(ratio * HOP / 6)
-    record_property("A10", f"r/m {ratio}: {measured / speed:.3f}, or {measured / continuum:.3f} of 2 sqrt(r D)")
+    record_property(
+        "Closed forms", f"A10 | r/m {ratio}: {measured / speed:.3f}, or {measured / continuum:.3f} of 2 sqrt(r D)"
+    )
     assert 1 - deficit(speed, decay, minutes) < measured / speed < 1 + EXCESS

@@ -1,4 +1,4 @@
-"""Division, death and differentiation: one competing-risks draw a cell and step."""
+"""Division, death and differentiation: one competing-risks draw a cell and sub-step."""
 
 import numpy as np
 
@@ -55,7 +55,7 @@ cdef struct Fates:
     uint32_t* claim
 
 
-def decide(uint64_t seed, uint32_t step, double dt,
+def decide(uint64_t seed, uint32_t step, uint32_t substep, double dt,
            const int64_t[::1] ids, const uint8_t[::1] types, const uint8_t[::1] status, const int32_t[::1] site,
            const float[::1] level, const int32_t[::1] dormant_until,
            int32_t[:, :, ::1] occupant, uint8_t[:, :, ::1] tissue, uint8_t[::1] enterable,
@@ -63,7 +63,7 @@ def decide(uint64_t seed, uint32_t step, double dt,
            const float[:, :, ::1] ligand, double half_occupancy, double desensitisation, double half_signal,
            const double[:, ::1] lives, int32_t[::1] row, int32_t[::1] target, uint32_t[::1] claim,
            uint8_t[::1] event, int threads):
-    """What happens to every free or bound cell in this step, from the rates
+    """What happens to every free or bound cell in this sub-step, from the rates
 
         division   k f(p) (1 + g a / (a + a_h)),  f(p) = p / (p + p_h), 0 below the necrotic oxygen p_n
         death      d (1 - s a / (a + a_h))
@@ -73,7 +73,7 @@ def decide(uint64_t seed, uint32_t step, double dt,
 
     Parameters
     ----------
-    seed, step, dt : draws, and the length of the step in minutes.
+    seed, step, substep, dt : draws, and the length of the sub-step in minutes.
     ids ... dormant_until : columns of the cell table, shape (cells,).
     occupant, tissue, oxygen, ligand : shape (nz, ny, nx); `enterable` by tissue code, shape (256,).
     lives : float64, shape (types, 7). Division, factor while bound, death, necrosis, differentiation, gains.
@@ -105,8 +105,8 @@ def decide(uint64_t seed, uint32_t step, double dt,
         limits[code * STATUSES + FREE] = word_limit(event_probability(_most(&by_type[code], FREE), dt))
         limits[code * STATUSES + BOUND] = word_limit(event_probability(_most(&by_type[code], BOUND), dt))
     for part in prange(threads, nogil=True, num_threads=threads, schedule="static"):
-        made[part] = _decide_rows(seed, step, dt, n * part // threads, n * (part + 1) // threads, &table, &ground,
-                                  by_type, limits, fates)
+        made[part] = _decide_rows(seed, step, substep, dt, n * part // threads, n * (part + 1) // threads, &table,
+                                  &ground, by_type, limits, fates)
     total = made[0]
     for part in range(1, threads):
         first = n * part // threads
@@ -126,17 +126,17 @@ cdef double _most(const Life* life, int status) noexcept nogil:
     return division + life.death * max(1.0, 1.0 - life.survival_gain) + life.necrosis + life.differentiation
 
 
-cdef Py_ssize_t _decide_rows(uint64_t seed, uint32_t step, double dt, Py_ssize_t first, Py_ssize_t last,
-                             const Table* table, const Ground* ground, const Life* lives, const uint64_t* limits,
-                             Fates out) noexcept nogil:
+cdef Py_ssize_t _decide_rows(uint64_t seed, uint32_t step, uint32_t substep, double dt, Py_ssize_t first,
+                             Py_ssize_t last, const Table* table, const Ground* ground, const Life* lives,
+                             const uint64_t* limits, Fates out) noexcept nogil:
     """The events of the rows from `first` to `last`, put from position `first` on; returns how many."""
     cdef Drawn drawn
     cdef Py_ssize_t made = first
     cdef Py_ssize_t start = first
     cdef int i, n, place, row
     while start < last:
-        n = draw_block(seed, STREAM_CYCLE, step, 0, start, <int> min(BLOCK_ROWS, last - start), table.id, table.type,
-                       table.status, limits, &drawn)
+        n = draw_block(seed, STREAM_CYCLE, step, substep, start, <int> min(BLOCK_ROWS, last - start), table.id,
+                       table.type, table.status, limits, &drawn)
         for i in range(n):
             row = drawn.row[drawn.place[i]]
             fetch_ahead(&ground.oxygen[table.site[row]])

@@ -153,9 +153,16 @@ class Stroma(ParameterSet):
     )
     vessel_decay: PositiveLength = parameter(
         "10 um",
-        "distance over which their density falls to 1/e beyond",
+        "distance over which the density of stroma falls to 1/e beyond",
         source="Acar 2015; Ding & Morrison 2013",
         mark="V/E",
+    )
+    slot_decay: PositiveLength = parameter(
+        "3.5 um",
+        "distance over which the density of slots falls to 1/e beyond",
+        span="2-10 um",
+        source="puts 85 % of the slots within 10 um of a sinusoid, as HSCs in Acar 2015 Nature 526:126",
+        mark="C",
     )
     slot_reach: PositiveLength = parameter(
         "20 um", "farthest distance of a slot from a sinusoid", span="10-20 um", mark="E"

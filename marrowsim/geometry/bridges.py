@@ -69,7 +69,7 @@ def _route(nodes, sources, targets, clear, count):
 
 
 def _turns(start, path, end, clear, count):
-    """The fewest points of a path, taken greedily, each in sight of the one before."""
+    """The fewest points of a path, taken greedily, each in sight of the one before, and that one in its own."""
     flat = clear.reshape(-1)
     stops = np.concatenate([[start], path[1:-1], [end]])
     chosen = [0]
@@ -78,6 +78,10 @@ def _turns(start, path, end, clear, count):
         ahead = stops[chosen[-1] + 1 :]
         ahead = ahead[: np.argmax(np.linalg.norm(ahead - here, axis=1) > count / 3) or len(ahead)]
         here = np.broadcast_to(here, ahead.shape)
-        lines = chain(curve(here, (here + ahead) / 2, ahead, count), clear.shape)
-        chosen.append(chosen[-1] + 1 + int(np.flatnonzero(flat[lines].all(axis=1))[-1]))
+        middle = (here + ahead) / 2  # a line has other voxels from its far end, and the edge may start there
+        there, back = (
+            chain(curve(*ends, count), clear.shape) for ends in ((here, middle, ahead), (ahead, middle, here))
+        )
+        in_sight = flat[there].all(axis=1) & flat[back].all(axis=1)
+        chosen.append(chosen[-1] + 1 + int(np.flatnonzero(in_sight)[-1]))
     return stops[chosen[1:-1]]

@@ -169,7 +169,7 @@ def _cells(config: Config, tissue: np.ndarray) -> tuple[dict[str, np.ndarray], n
         density=section.slots,
         reach=section.slot_reach,
         plateau=section.vessel_plateau,
-        decay=section.vessel_decay,
+        decay=section.slot_decay,
     )
     held, residents["hpc"] = placement.place_hpc(
         tissue, spacing, slots, occupied, seed=seed, occupancy=section.occupancy, free_density=section.hpc_free

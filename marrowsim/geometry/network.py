@@ -104,27 +104,25 @@ class Edges:
         Node numbers.
     start, control, end : ndarray of float64, shape (n, 3)
         Quadratic Bezier curves.
+    backward : ndarray of bool, shape (n,)
+        Edges that grow from their second node. The curve keeps its direction, as its voxels depend on it.
     count : int
         Samples along each curve.
     """
 
-    def __init__(self, first, second, start, control, end, count):
+    PARTS = ("first", "second", "start", "control", "end", "backward")
+
+    def __init__(self, first, second, start, control, end, backward, count):
         self.first, self.second = first, second
         self.start, self.control, self.end = start, control, end
+        self.backward = backward
         self.count = count
 
     def __len__(self):
         return len(self.first)
 
     def __getitem__(self, chosen):
-        return Edges(
-            self.first[chosen],
-            self.second[chosen],
-            self.start[chosen],
-            self.control[chosen],
-            self.end[chosen],
-            self.count,
-        )
+        return Edges(*(getattr(self, name)[chosen] for name in self.PARTS), self.count)
 
     @property
     def length(self):
@@ -133,14 +131,8 @@ class Edges:
 
     def followed_by(self, other):
         """These edges and then those of `other`, which has as many samples."""
-        parts = ("first", "second", "start", "control", "end")
-        joined = (np.concatenate([getattr(self, name), getattr(other, name)]) for name in parts)
+        joined = (np.concatenate([getattr(self, name), getattr(other, name)]) for name in self.PARTS)
         return Edges(*joined, self.count)
-
-    def reverse(self, chosen):
-        """Swap the ends of some edges."""
-        for one, other in ((self.first, self.second), (self.start, self.end)):
-            one[chosen], other[chosen] = other[chosen], one[chosen]
 
     def graph(self, number):
         """Sparse symmetric matrix of lengths over `number` nodes."""
@@ -180,7 +172,8 @@ def join(nodes, pairs, clear, count, *, bend=0.0, seed=0, draw=0, targets=None):
         control[part][~curved] = middle[part][~curved]
         straight = flat[chain(curve(start[part], middle[part], end[part], count), clear.shape)].all(axis=1)
         chosen[part] = curved | straight
-    return Edges(first, second, start, control, end, count)[chosen]
+    forward = np.zeros(len(pairs), dtype=bool)
+    return Edges(first, second, start, control, end, forward, count)[chosen]
 
 
 def neighbours(nodes, reach):
@@ -229,16 +222,16 @@ def grow_order(nodes, edges, *, seed, draw):
     rank[closing[1][closing[0] >= 0] // 2] = 0
     loops = loops[np.argsort(rank, kind="stable")]
     grown = edges[np.concatenate([order, loops])]
-    grown.reverse(np.flatnonzero(parent > child))
+    grown.backward[: len(order)] = parent > child
     return grown, len(order)
 
 
 def stamp(key, room, edges, radius, rank):
     """Write the smallest sample number at each voxel of tubes of `radius` (voxel edges) into `key`.
 
-    Sample j of edge i has number rank + i * edges.count + j. A voxel belongs to a tube where its centre
-    lies within the radius of a sample, or where the centre line runs through it, so that a tube is
-    connected by faces however thin. Only true voxels of `room` are written.
+    Sample j of edge i, counted along its growth, has number rank + i * edges.count + j. A voxel belongs to
+    a tube where its centre lies within the radius of a sample, or where the centre line runs through it, so
+    that a tube is connected by faces however thin. Only true voxels of `room` are written.
 
     Parameters
     ----------
@@ -250,10 +243,13 @@ def stamp(key, room, edges, radius, rank):
     for low in range(0, len(edges), CHUNK // 4):
         part = edges[low : low + CHUNK // 4]
         points = curve(part.start, part.control, part.end, edges.count)
-        number = rank + low * edges.count + np.arange(points.shape[0] * edges.count, dtype=np.int32)
         line = chain(points, key.shape)
-        own = number.reshape(-1, edges.count)
-        _lower(flat_key, flat_room, line.reshape(-1), np.hstack([own, own[:, 1:], own[:, 1:]]).reshape(-1))
+        own = np.arange(points.shape[0] * edges.count, dtype=np.int32).reshape(-1, edges.count)
+        own[part.backward] = own[part.backward, ::-1]
+        own += rank + low * edges.count
+        turn = np.maximum(own[:, 1:], own[:, :-1])
+        _lower(flat_key, flat_room, line.reshape(-1), np.hstack([own, turn, turn]).reshape(-1))
+        number = own.reshape(-1)
         points = points.reshape(-1, 3)
         corner = np.floor(points).astype(np.int64)
         for offset in product(range(-size, size + 1), repeat=3):

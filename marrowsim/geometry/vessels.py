@@ -210,7 +210,7 @@ def _endosteal_trees(nodes, edges, joints, leaf_reach, seed):
     codes = np.minimum(parent, child) * number + np.maximum(parent, child)
     steps = len(joints) + np.searchsorted(edges.first * number + edges.second, codes)
     grown = joints.followed_by(edges)[np.where(root, named[child], steps)]
-    grown.reverse(np.flatnonzero(~root & (parent > child)))
+    grown.backward[:] = ~root & (parent > child)
     return grown
 
 

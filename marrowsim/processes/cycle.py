@@ -20,7 +20,7 @@ class Cycle(ShippedProcess):
     """Division rate (ln 2 / T) p / (p + p_h) (1 + g a / (a + a_h)), none below p_n or while dormant; death
     rate d (1 - s a / (a + a_h)), and necrosis below p_n; free HPCs leave as mature blood cells.
 
-    One draw a cell and step decides between the competing events. A daughter takes a random free voxel
+    One draw a cell and sub-step decides between the competing events. A daughter takes a random free voxel
     among the 26 around; without one there is no division. She inherits the CXCR4 level.
     """
 
@@ -36,15 +36,23 @@ class Cycle(ShippedProcess):
     half_signal: Number = parameter(0.2, "CXCR4 signal at half of the gains in growth and survival", symbol="a_h")
 
     def update(self, state: State, clock: Clock) -> None:
+        """Live on in as many sub-steps as the fastest cell needs."""
+        lives = self._lives(state)
+        division, bound_factor, death, necrosis, differentiation, growth_gain, _ = lives.T
+        fastest = np.maximum(division * np.maximum(1.0, bound_factor) * (1.0 + growth_gain), necrosis)
+        for part in clock.split(float((fastest + death + differentiation).max())):
+            self._live(state, part, lives)
+
+    def _live(self, state: State, clock: Clock, lives: np.ndarray) -> None:
         """Decide for every cell, place the daughters, take out the dead."""
         config, cells = state.config, state.cells
         events = cells.claims()
         made = kernel.decide(
-            clock.seed, clock.step, clock.dt, cells.id, cells.type, cells.status, cells.site, cells.cxcr4,
-            cells.dormant_until, state.occupant, state.tissue, tissues.IS_ENTERABLE,
+            clock.seed, clock.step, clock.substep, clock.dt, cells.id, cells.type, cells.status, cells.site,
+            cells.cxcr4, cells.dormant_until, state.occupant, state.tissue, tissues.IS_ENTERABLE,
             state.fields["oxygen"], self.oxygen_half, self.oxygen_necrotic,
             state.fields["cxcl12"], config.receptor.half_occupancy, config.receptor.desensitisation, self.half_signal,
-            self._lives(state), *events, clock.threads,
+            lives, *events, clock.threads,
         )  # fmt: skip
         row, target, claim, event = (column[:made] for column in events)
         divides = event == kernel.Event.EVENT_DIVISION

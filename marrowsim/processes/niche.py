@@ -40,17 +40,20 @@ class Niche(ShippedProcess):
     )
 
     def update(self, state: State, clock: Clock) -> None:
-        """Release, then bind and displace."""
-        self._release(state, clock)
-        self._bind(state, clock)
+        """Release, then bind and displace, in as many sub-steps as the fastest of these needs."""
+        column = state.config.column
+        binding = self.binding_rate * column("niche_affinity").max()
+        for part in clock.split(max(binding, self.release_rate, column("displacement_rate").max())):
+            self._release(state, part)
+            self._bind(state, part)
 
     def _release(self, state: State, clock: Clock) -> None:
         cells, receptor = state.cells, state.config.receptor
         released = np.empty(len(state.slots), dtype=np.int32)
         kernel.release(
-            clock.seed, clock.step, clock.dt, state.slots, cells.id, cells.status, cells.cxcr4, state.occupant,
-            state.fields["cxcl12"], receptor.half_occupancy, receptor.desensitisation, self.release_rate,
-            self.release_sensitivity, self.reference_signal, released, clock.threads,
+            clock.seed, clock.step, clock.substep, clock.dt, state.slots, cells.id, cells.status, cells.cxcr4,
+            state.occupant, state.fields["cxcl12"], receptor.half_occupancy, receptor.desensitisation,
+            self.release_rate, self.release_sensitivity, self.reference_signal, released, clock.threads,
         )  # fmt: skip
         state.tally("released", released[released >= 0])
 
@@ -60,9 +63,9 @@ class Niche(ShippedProcess):
         claim = np.empty(len(state.slots), dtype=np.uint32)
         holds = np.stack([config.column("niche_affinity"), config.column("displacement_rate")], axis=1)
         kernel.propose(
-            clock.seed, clock.step, clock.dt, state.slots, cells.type, cells.status, cells.cxcr4, state.occupant,
-            state.fields["cxcl12"], config.receptor.half_occupancy, config.receptor.desensitisation, self.binding_rate,
-            self.reference_signal, np.ascontiguousarray(holds), candidate, claim, clock.threads,
+            clock.seed, clock.step, clock.substep, clock.dt, state.slots, cells.type, cells.status, cells.cxcr4,
+            state.occupant, state.fields["cxcl12"], config.receptor.half_occupancy, config.receptor.desensitisation,
+            self.binding_rate, self.reference_signal, np.ascontiguousarray(holds), candidate, claim, clock.threads,
         )  # fmt: skip
         chosen = np.flatnonzero(candidate >= 0)
         order = chosen[np.lexsort((state.slots[chosen], claim[chosen]))]

@@ -40,19 +40,6 @@ def test_smallest_claim_wins_and_ties_go_to_the_smallest_id(threads, backwards):
     assert np.count_nonzero(occupant < -1) == len(best)
 
 
-def test_claims_in_columns_are_settled_alike():
-    _, target, claim, ids = contest()
-    occupant = np.full(SHAPE, -1, dtype=np.int32)
-    quiet = target.copy()
-    quiet[::3] = -1
-    won = claims.settle(quiet, claim, ids, occupant, False, 1)
-    claimants = np.flatnonzero(quiet >= 0).astype(np.int32)
-    assert set(np.flatnonzero(won)) == expected(claimants, quiet[claimants], claim[claimants], ids)
-    site = np.arange(CELLS, dtype=np.int32) % 200 * 4 + 1
-    claims.move(won, quiet, site, occupant, 1)
-    np.testing.assert_array_equal(occupant.ravel()[site[won.view(bool)]], np.flatnonzero(won))
-
-
 def test_nobody_claims_anything():
     occupant = np.full(SHAPE, -1, dtype=np.int32)
     nothing = np.zeros(0, dtype=np.int32)

@@ -9,6 +9,7 @@ from marrowsim.errors import ScenarioError
 from marrowsim.parameters import MARKS, records
 from marrowsim.processes import PROCESSES, SHIPPED, Clock
 from marrowsim.processes.base import MOST_SUBSTEPS
+from marrowsim.schedule import schedule_of, updates
 from marrowsim.units import convert
 
 
@@ -55,7 +56,9 @@ def test_any_step_divides_into_substeps_that_resolve_the_events():
     assert list(Clock(7, 6.0, 1, 2).split(0.0374)) == [Clock(7, 6.0, 1, 2)]
     assert list(Clock(7, 6.0, 1, 2).split(0.0)) == [Clock(7, 6.0, 1, 2)]
     assert len(list(Clock(7, 240.0, 1, 2).split(1e9))) == MOST_SUBSTEPS
-    assert load({"time.step": "30 min"}).time.step == 30.0
+    config = load({"time.step": "30 min"})
+    names = [process.name for process, _ in updates(schedule_of(config), config, Clock(7, 30.0, 1, 2))]
+    assert names == ["injection", "fields", "cycle", *["motility", "niche", "circulation"] * 4]
 
 
 def test_a_new_cell_type_is_data():

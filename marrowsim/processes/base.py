@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
+from marrowsim.config import Config
 from marrowsim.parameters import ParameterSet
 from marrowsim.state import State
 
@@ -77,5 +78,11 @@ class ShippedProcess(ParameterSet):
     (`"cells"`, `"occupant"`, `"slots"`, `"fields"`, `"tissue"`).
     """
 
+    interleaved: ClassVar[bool] = False
+    """whether it takes the sub-steps of a step together with the processes beside it"""
     enabled: bool = True
     """whether the process is in the schedule"""
+
+    def fastest(self, config: Config) -> float:
+        """Rate of the events of the fastest cell (1/min), which sub-steps must resolve; see `Clock.split`."""
+        return 0.0

@@ -9,6 +9,7 @@ import numpy as np
 from marrowsim import tissues
 from marrowsim._engine import circulation as kernel
 from marrowsim._engine.circulation import Passage
+from marrowsim.config import Config
 from marrowsim.processes.base import Clock, ShippedProcess
 from marrowsim.state import State, Status
 
@@ -23,16 +24,9 @@ class Circulation(ShippedProcess):
     name: ClassVar[str] = "circulation"
     reads: ClassVar[tuple[str, ...]] = ("cells", "fields", "tissue")
     writes: ClassVar[tuple[str, ...]] = ("cells", "occupant")
+    interleaved: ClassVar[bool] = True
 
     def update(self, state: State, clock: Clock) -> None:
-        """Pass the wall in as many sub-steps as the fastest cell needs."""
-        traffics = self._traffics(state)
-        clearance, contact, _, _, crossing, egress = traffics.T
-        fastest = np.maximum(clearance + contact, np.maximum(crossing, egress))
-        for part in clock.split(float(fastest.max())):
-            self._pass(state, part, traffics)
-
-    def _pass(self, state: State, clock: Clock, traffics: np.ndarray) -> None:
         """Decide for every cell, then let the winners of contested voxels pass."""
         cells = state.cells
         n = len(cells)
@@ -40,7 +34,7 @@ class Circulation(ShippedProcess):
         kernel.decide(
             clock.seed, clock.step, clock.substep, clock.dt, cells.id, cells.type, cells.status, cells.site,
             cells.cxcr4, state.occupant, state.tissue, tissues.IS_ENTERABLE, state.walls, state.luminal_sites,
-            state.fields["cxcl12"], state.config.receptor.half_occupancy, traffics,
+            state.fields["cxcl12"], state.config.receptor.half_occupancy, self._traffics(state.config),
             passage, target, claim, clock.threads,
         )  # fmt: skip
         passing = np.flatnonzero(passage != Passage.PASSAGE_NONE)
@@ -51,6 +45,11 @@ class Circulation(ShippedProcess):
         self._to_blood(state, "released into blood", passing[what == Passage.PASSAGE_RELEASE])
         self._to_blood(state, "left into blood", passing[what == Passage.PASSAGE_EGRESS])
         self._clear(state, passing[what == Passage.PASSAGE_CLEARED])
+
+    def fastest(self, config: Config) -> float:
+        """Clearance or arrest, crossing of the wall, or egress."""
+        clearance, contact, _, _, crossing, egress = self._traffics(config).T
+        return float(np.maximum(clearance + contact, np.maximum(crossing, egress)).max())
 
     @staticmethod
     def _winners(state: State, rows: np.ndarray, target: np.ndarray, claim: np.ndarray) -> np.ndarray:
@@ -91,8 +90,8 @@ class Circulation(ShippedProcess):
         state.remove_cells(rows)
 
     @staticmethod
-    def _traffics(state: State) -> np.ndarray:
-        column = state.config.column
+    def _traffics(config: Config) -> np.ndarray:
+        column = config.column
         columns = [column(name) for name in ("clearance_rate", "arrest_rate", "arrest_floor", "arrest_half_level")]
         columns += [1.0 / column("extravasation_time"), column("egress_rate")]
         return np.ascontiguousarray(np.stack(columns, axis=1))

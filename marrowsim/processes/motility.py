@@ -29,6 +29,7 @@ class Motility(ShippedProcess):
     name: ClassVar[str] = "motility"
     reads: ClassVar[tuple[str, ...]] = ("cells", "fields", "tissue")
     writes: ClassVar[tuple[str, ...]] = ("cells", "occupant")
+    interleaved: ClassVar[bool] = True
 
     free_fraction: Fraction = parameter(
         1.0, "share of hops that the implicit haematopoietic cells let pass", symbol="phi_free", span="0.3-1",
@@ -43,12 +44,13 @@ class Motility(ShippedProcess):
     )
 
     def update(self, state: State, clock: Clock) -> None:
-        """Hop in as many sub-steps as the fastest cell needs."""
+        """Hop in as many sub-steps, within the clock's own, as the fastest cell needs."""
         state.gather_cells()
         walks = self._walks(state)
         fastest = float((walks[:, 0] * (1.0 + walks[:, 1])).max())
         substeps = math.ceil(fastest * clock.dt / self.attempts)
-        for substep in range(substeps):
+        first = clock.substep * substeps
+        for substep in range(first, first + substeps):
             self._hop(state, clock, walks, substep, clock.dt / substeps)
 
     def _hop(self, state, clock, walks, substep, dt) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from marrowsim._engine import niche as kernel
+from marrowsim.config import Config
 from marrowsim.parameters import parameter
 from marrowsim.processes.base import Clock, ShippedProcess
 from marrowsim.state import State
@@ -22,6 +23,7 @@ class Niche(ShippedProcess):
     name: ClassVar[str] = "niche"
     reads: ClassVar[tuple[str, ...]] = ("cells", "fields", "slots")
     writes: ClassVar[tuple[str, ...]] = ("cells", "occupant")
+    interleaved: ClassVar[bool] = True
 
     binding_rate: Rate = parameter(
         "0.02 /min", "binding to a slot at the reference signal", symbol="k_on",
@@ -40,12 +42,14 @@ class Niche(ShippedProcess):
     )
 
     def update(self, state: State, clock: Clock) -> None:
-        """Release, then bind and displace, in as many sub-steps as the fastest of these needs."""
-        column = state.config.column
-        binding = self.binding_rate * column("niche_affinity").max()
-        for part in clock.split(max(binding, self.release_rate, column("displacement_rate").max())):
-            self._release(state, part)
-            self._bind(state, part)
+        """Release, then bind and displace."""
+        self._release(state, clock)
+        self._bind(state, clock)
+
+    def fastest(self, config: Config) -> float:
+        """Binding, release or displacement at the reference signal."""
+        binding = self.binding_rate * config.column("niche_affinity").max()
+        return float(max(binding, self.release_rate, config.column("displacement_rate").max()))
 
     def _release(self, state: State, clock: Clock) -> None:
         cells, receptor = state.cells, state.config.receptor

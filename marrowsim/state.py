@@ -54,7 +54,7 @@ class Cells:
     def __init__(self, capacity: int = 1024):
         self.count = 0
         self._store = {name: np.zeros(capacity, dtype=dtype) for name, dtype in self.COLUMNS.items()}
-        self._room = tuple(np.empty(0, dtype=dtype) for dtype in self.CLAIM)
+        self._room = ()
 
     def __len__(self) -> int:
         return self.count
@@ -84,7 +84,7 @@ class Cells:
 
         It is kept from step to step, since the system clears the pages of new memory.
         """
-        if len(self._room[0]) < self.count:
+        if not self._room or len(self._room[0]) < self.count:
             self._room = tuple(np.empty(len(self._store["id"]), dtype=dtype) for dtype in self.CLAIM)
         return tuple(column[: self.count] for column in self._room)
 
@@ -108,6 +108,11 @@ class Cells:
         """Put the rows into another order: row `order[i]` becomes row i."""
         for store in self._store.values():
             store[: self.count] = store[order]
+
+    def sort_by_site(self) -> None:
+        """Put the rows in the order of their sites, those in the blood first."""
+        self._room = ()  # gives its bytes to what sorting takes
+        self.reorder(np.argsort(self.site))
 
     def arrays(self) -> Iterator[tuple[str, np.ndarray]]:
         """All columns, by name."""
@@ -236,7 +241,7 @@ class State:
         stride = max(1, len(sites) // SCATTER_SAMPLE)
         if len(sites) < SCATTER_SAMPLE or np.abs(np.diff(sites[::stride])).mean() < SCATTER_SHARE * self.tissue.size:
             return
-        self.cells.reorder(np.argsort(sites))
+        self.cells.sort_by_site()
         sites = self.cells.site
         first = np.searchsorted(sites, 0)
         self.occupant.reshape(-1)[sites[first:]] = np.arange(first, len(sites), dtype=np.int32)

@@ -23,13 +23,13 @@ cdef struct Traffic:
     double egress          # 1/min, of a free cell at the wall
 
 
-def decide(uint64_t seed, uint32_t step, double dt,
+def decide(uint64_t seed, uint32_t step, uint32_t substep, double dt,
            const int64_t[::1] ids, const uint8_t[::1] types, const uint8_t[::1] status, const int32_t[::1] site,
            const float[::1] level, int32_t[:, :, ::1] occupant, uint8_t[:, :, ::1] tissue, uint8_t[::1] enterable,
            const uint8_t[:, :, ::1] walls, const int64_t[::1] luminal_sites,
            const float[:, :, ::1] ligand, double half_occupancy, const double[:, ::1] traffics,
            uint8_t[::1] passage, int32_t[::1] target, uint32_t[::1] claim, int threads):
-    """What every circulating, arrested or free cell does at the vessel wall in this step.
+    """What every circulating, arrested or free cell does at the vessel wall in this sub-step.
 
     A circulating cell is cleared, or touches a random luminal site and arrests there with probability
     f + (1 - f) R theta / (R theta + K), theta from the ligand on the tissue side. An arrested cell crosses
@@ -38,12 +38,13 @@ def decide(uint64_t seed, uint32_t step, double dt,
 
     Parameters
     ----------
-    seed, step, dt : draws, and the length of the step in minutes.
+    seed, step, substep, dt : draws, and the length of the sub-step in minutes.
     ids ... level : columns of the cell table, shape (cells,).
     occupant, tissue, walls, ligand : shape (nz, ny, nx); `enterable` by tissue code, shape (256,).
     luminal_sites : int64, lumen voxels at the wall.
     traffics : float64, shape (types, 6). Clearance, contact, floor, half level, crossing, egress.
-    passage, target, claim : OUT, shape (cells,). `Passage`, claimed site or -1, and the claim on it.
+    passage : OUT, shape (cells,). `Passage`.
+    target, claim : OUT, shape (cells,). Claimed site and the claim on it, where the passage is an arrest or crossing.
     threads : number of threads.
     """
     cdef Py_ssize_t n = ids.shape[0]
@@ -61,31 +62,29 @@ def decide(uint64_t seed, uint32_t step, double dt,
     cdef Traffic* traffic
     for i in prange(n, nogil=True, num_threads=threads, schedule="static"):
         passage[i] = PASSAGE_NONE
-        target[i] = NOWHERE
         traffic = <Traffic*> &traffics[types[i], 0]
         if status[i] == CIRCULATING:
-            _circulate(seed, step, dt, <uint64_t> ids[i], traffic, level[i], box, tissues, may_enter,
-                       occupants, luminal,
-                       sites, c, half_occupancy, &passage[i], &target[i], &claim[i])
+            _circulate(seed, step, substep, dt, <uint64_t> ids[i], traffic, level[i], box, tissues, may_enter,
+                       occupants, luminal, sites, c, half_occupancy, &passage[i], &target[i], &claim[i])
         elif status[i] == ARRESTED:
-            _cross(seed, step, dt, <uint64_t> ids[i], traffic, site[i], box, tissues, may_enter, occupants,
+            _cross(seed, step, substep, dt, <uint64_t> ids[i], traffic, site[i], box, tissues, may_enter, occupants,
                    &passage[i], &target[i], &claim[i])
         elif status[i] == FREE and traffic.egress > 0.0 and wall[site[i]] and may_enter[tissues[site[i]]]:
-            _leave(seed, step, dt, <uint64_t> ids[i], traffic, occupancy(c[site[i]], half_occupancy), &passage[i])
+            _leave(seed, step, substep, dt, <uint64_t> ids[i], traffic, c[site[i]], half_occupancy, &passage[i])
 
 
-cdef inline void _circulate(uint64_t seed, uint32_t step, double dt, uint64_t cell, Traffic* traffic,
-                            double level, Box box,
-                            uint8_t* tissue, uint8_t* enterable, int32_t* occupant, const int64_t* luminal,
-                            uint32_t sites,
-                            const float* ligand, double half_occupancy,
+cdef inline void _circulate(uint64_t seed, uint32_t step, uint32_t substep, double dt, uint64_t cell, Traffic* traffic,
+                            double level, Box box, uint8_t* tissue, uint8_t* enterable, int32_t* occupant,
+                            const int64_t* luminal, uint32_t sites, const float* ligand, double half_occupancy,
                             uint8_t* passage, int32_t* target, uint32_t* claim) noexcept nogil:
     cdef uint32_t words[4]
     cdef int32_t around[6]
     cdef int32_t touched = NOWHERE
     cdef double arrest = 0.0
     cdef double signal
-    philox(seed, STREAM_ARREST, step, cell, 0, words)
+    philox(seed, STREAM_ARREST, step, cell, substep, words)
+    if unit(words[0]) >= (traffic.clearance + traffic.contact) * dt:
+        return  # the probability below is smaller: most cells need not be looked at further
     if sites:
         touched = <int32_t> luminal[below(words[2], sites)]
         face_neighbours(box, touched, around)
@@ -114,11 +113,11 @@ cdef inline double _presented(int32_t* around, uint8_t* tissue, uint8_t* enterab
     return total / count if count else 0.0
 
 
-cdef inline void _cross(uint64_t seed, uint32_t step, double dt, uint64_t cell, Traffic* traffic, int32_t site, Box box,
-                        uint8_t* tissue, uint8_t* enterable, int32_t* occupant,
+cdef inline void _cross(uint64_t seed, uint32_t step, uint32_t substep, double dt, uint64_t cell, Traffic* traffic,
+                        int32_t site, Box box, uint8_t* tissue, uint8_t* enterable, int32_t* occupant,
                         uint8_t* passage, int32_t* target, uint32_t* claim) noexcept nogil:
     cdef uint32_t words[4]
-    philox(seed, STREAM_EXTRAVASATION, step, cell, 0, words)
+    philox(seed, STREAM_EXTRAVASATION, step, cell, substep, words)
     if unit(words[0]) >= event_probability(traffic.crossing, dt):
         return
     target[0] = random_free_neighbour(box, site, words[1], tissue, enterable, occupant)
@@ -126,9 +125,13 @@ cdef inline void _cross(uint64_t seed, uint32_t step, double dt, uint64_t cell, 
     passage[0] = PASSAGE_CROSSING if target[0] != NOWHERE else PASSAGE_RELEASE
 
 
-cdef inline void _leave(uint64_t seed, uint32_t step, double dt, uint64_t cell, Traffic* traffic, double theta,
-                        uint8_t* passage) noexcept nogil:
+cdef inline void _leave(uint64_t seed, uint32_t step, uint32_t substep, double dt, uint64_t cell, Traffic* traffic,
+                        double ligand, double half_occupancy, uint8_t* passage) noexcept nogil:
     cdef uint32_t words[4]
-    philox(seed, STREAM_EGRESS, step, cell, 0, words)
-    if unit(words[0]) < event_probability(traffic.egress * (1.0 - theta) * (1.0 - theta), dt):
+    cdef double away
+    philox(seed, STREAM_EGRESS, step, cell, substep, words)
+    if unit(words[0]) >= traffic.egress * dt:
+        return
+    away = 1.0 - occupancy(ligand, half_occupancy)
+    if unit(words[0]) < event_probability(traffic.egress * away * away, dt):
         passage[0] = PASSAGE_EGRESS

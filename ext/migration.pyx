@@ -1,11 +1,17 @@
 """Hops: biased, persistent random walks of cells that exclude one another."""
 
+import numpy as np
+
 from cython.parallel cimport prange
-from libc.math cimport fabs, sqrt
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from .lattice cimport Box, FREE, NOWHERE, face_neighbours, is_free
-from .mathematics cimport exponential, occupancy, receptor_signal, saturating
-from .rng cimport STREAM_MOTION, philox, unit
+from libc.string cimport memmove
+from .blocks cimport (
+    BLOCK_ROWS, Drawn, KINDS, STATUSES, axis_weights, coordinates, draw_block, fetch_ahead, hop_attempts,
+    persistence, pick_directions, word_limit,
+)
+from .claims cimport AHEAD, mark_of
+from .lattice cimport Box, FREE
+from .rng cimport STREAM_MOTION
 
 cdef struct Walk:
     double rate            # hops per minute without signal
@@ -14,13 +20,57 @@ cdef struct Walk:
     double persistence     # minutes
     double sensitivity     # kappa
 
+cdef struct Ground:
+    Box box
+    const uint8_t* tissue
+    const uint8_t* enterable
+    const int32_t* occupant
+    const float* ligand
+    double half_occupancy
+    double desensitisation
+    double smallest        # occupancy difference over two voxels
+
+cdef struct Table:
+    const int64_t* id
+    const uint8_t* type
+    const uint8_t* status
+    const int8_t* heading
+    const int32_t* site
+    const float* level
+
+cdef struct Proposals:
+    int32_t* row
+    int32_t* target
+    uint32_t* claim
+    uint8_t* direction
+
+cdef struct Walkers:
+    # Those of a block that attempt a hop.
+    int32_t place[BLOCK_ROWS]    # among the draws
+    uint32_t word[BLOCK_ROWS]
+    int32_t type[BLOCK_ROWS]
+    int32_t site[BLOCK_ROWS]
+    int32_t position[3 * BLOCK_ROWS]
+    int32_t attempt[BLOCK_ROWS]
+    int32_t sides[BLOCK_ROWS]
+    int32_t direction[BLOCK_ROWS]
+    float level[BLOCK_ROWS]
+    float ligand[BLOCK_ROWS]
+    float behind[BLOCK_ROWS]
+    float ahead[BLOCK_ROWS]
+    double rate[BLOCK_ROWS]
+    double slope[BLOCK_ROWS]
+    double factor[BLOCK_ROWS]
+    double weight[6 * BLOCK_ROWS]
+
 
 def propose(uint64_t seed, uint32_t step, uint32_t substep, double dt,
             const int64_t[::1] ids, const uint8_t[::1] types, const uint8_t[::1] status, const int8_t[::1] heading,
             const int32_t[::1] site, const float[::1] level,
-            int32_t[:, :, ::1] occupant, uint8_t[:, :, ::1] tissue, uint8_t[::1] enterable,
-            float[:, :, ::1] concentration, double half_occupancy, double desensitisation, double smallest_difference,
-            const double[:, ::1] walks, int32_t[::1] target, uint32_t[::1] claim, int8_t[::1] direction, int threads):
+            const int32_t[:, :, ::1] occupant, const uint8_t[:, :, ::1] tissue, const uint8_t[::1] enterable,
+            const float[:, :, ::1] concentration, double half_occupancy, double desensitisation,
+            double smallest_difference, const double[:, ::1] walks,
+            int32_t[::1] row, int32_t[::1] target, uint32_t[::1] claim, uint8_t[::1] direction, int threads):
     """Every free motile cell may propose to hop to a free face neighbour.
 
     The rate is m (1 + g a / (a + a50)) with signal a = R theta / (1 + beta theta); the direction is drawn
@@ -36,102 +86,207 @@ def propose(uint64_t seed, uint32_t step, uint32_t substep, double dt,
     desensitisation : beta.
     smallest_difference : occupancy difference over two voxels below which there is none.
     walks : float64, shape (types, 5). Rate (1/min), gain, half signal, persistence (min), kappa by cell type.
-    target, claim, direction : OUT, shape (cells,). Claimed site or -1, claim, direction of the hop.
+    row, target, claim, direction : OUT, shape (cells,). The proposals come first in them: who, where to, claim,
+        direction of the hop.
     threads : number of threads.
+
+    Returns
+    -------
+    int : number of proposals.
     """
     cdef Py_ssize_t n = ids.shape[0]
     if n == 0:
+        return 0
+    cdef Ground ground = Ground(
+        Box(<int32_t> tissue.shape[0], <int32_t> tissue.shape[1], <int32_t> tissue.shape[2]), &tissue[0, 0, 0],
+        &enterable[0], &occupant[0, 0, 0], &concentration[0, 0, 0], half_occupancy, desensitisation,
+        smallest_difference)
+    cdef Table table = Table(&ids[0], &types[0], &status[0], &heading[0], &site[0], &level[0])
+    cdef Proposals proposals = Proposals(&row[0], &target[0], &claim[0], &direction[0])
+    cdef const Walk* by_type = <const Walk*> &walks[0, 0]
+    cdef uint64_t limits[KINDS]
+    cdef Py_ssize_t[::1] made = np.zeros(threads, dtype=np.intp)
+    cdef Py_ssize_t total, first
+    cdef int part, code
+    for code in range(KINDS):
+        limits[code] = 0
+    for code in range(walks.shape[0]):
+        limits[code * STATUSES + FREE] = word_limit(by_type[code].rate * max(1.0, 1.0 + by_type[code].gain) * dt)
+    for part in prange(threads, nogil=True, num_threads=threads, schedule="static"):
+        made[part] = _propose_rows(seed, step, substep, dt, n * part // threads, n * (part + 1) // threads, &table,
+                                   &ground, by_type, limits, proposals)
+    total = made[0]
+    for part in range(1, threads):
+        first = n * part // threads
+        memmove(&row[total], &row[first], made[part] * sizeof(int32_t))
+        memmove(&target[total], &target[first], made[part] * sizeof(int32_t))
+        memmove(&claim[total], &claim[first], made[part] * sizeof(uint32_t))
+        memmove(&direction[total], &direction[first], made[part])
+        total += made[part]
+    return total
+
+
+cdef Py_ssize_t _propose_rows(uint64_t seed, uint32_t step, uint32_t substep, double dt, Py_ssize_t first,
+                              Py_ssize_t last, const Table* table, const Ground* ground, const Walk* walks,
+                              const uint64_t* limits, Proposals out) noexcept nogil:
+    """The proposals of the rows from `first` to `last`, put from position `first` on; returns how many."""
+    cdef Drawn drawn
+    cdef Walkers walkers
+    cdef Py_ssize_t made = first
+    cdef Py_ssize_t start = first
+    cdef int n
+    while start < last:
+        n = draw_block(seed, STREAM_MOTION, step, substep, start, <int> min(BLOCK_ROWS, last - start), table.id,
+                       table.type, table.status, limits, &drawn)
+        n = _attempts(dt, n, &drawn, table, ground, walks, &walkers)
+        coordinates(walkers.position, walkers.site, ground.box.ny, ground.box.nx, n)
+        _weigh(n, &drawn, table, ground, walks, &walkers)
+        pick_directions(walkers.direction, walkers.weight, walkers.word, n)
+        made = _put(n, &drawn, ground, &walkers, made, out)
+        start = start + BLOCK_ROWS
+    return made - first
+
+
+cdef int _attempts(double dt, int n, const Drawn* drawn, const Table* table, const Ground* ground, const Walk* walks,
+                   Walkers* walkers) noexcept nogil:
+    """Those whose rate where they are lets them attempt a hop; returns how many."""
+    cdef int kept = 0
+    cdef int i, place, row, type
+    for i in range(n):
+        place = drawn.place[i]
+        row = drawn.row[place]
+        type = table.type[row]
+        walkers.word[i] = drawn.w0[place]
+        walkers.type[i] = type
+        walkers.site[i] = table.site[row]
+        walkers.level[i] = table.level[row]
+        walkers.ligand[i] = 0.0
+        if walks[type].gain != 0.0 or walks[type].sensitivity != 0.0:
+            walkers.ligand[i] = ground.ligand[walkers.site[i]]
+    hop_attempts(walkers.attempt, walkers.rate, walkers.slope, walkers.word, dt, walkers.ligand, walkers.level,
+                 walkers.type, <const double*> walks, ground.half_occupancy, ground.desensitisation, n)
+    for i in range(n):
+        place = drawn.place[i]
+        walkers.place[kept] = place
+        walkers.word[kept] = drawn.w1[place]
+        walkers.type[kept] = walkers.type[i]
+        walkers.site[kept] = walkers.site[i]
+        walkers.ligand[kept] = walkers.ligand[i]
+        walkers.rate[kept] = walkers.rate[i]
+        walkers.slope[kept] = walkers.slope[i]
+        kept = kept + walkers.attempt[i]
+    return kept
+
+
+cdef void _weigh(int n, const Drawn* drawn, const Table* table, const Ground* ground, const Walk* walks,
+                 Walkers* walkers) noexcept nogil:
+    """Weights of the six directions."""
+    cdef bint directed = False
+    cdef bint persistent = False
+    cdef int i, axis, heading
+    for i in range(n):
+        directed |= walkers.slope[i] != 0.0
+        persistent |= walks[walkers.type[i]].persistence > 0.0
+    if directed:
+        for axis in range(3):
+            _look(n, axis, ground, walkers)
+            axis_weights(&walkers.weight[2 * axis * BLOCK_ROWS], &walkers.weight[(2 * axis + 1) * BLOCK_ROWS],
+                         walkers.behind, walkers.ahead, walkers.sides, walkers.slope, ground.half_occupancy,
+                         ground.smallest, n)
+    else:
+        for axis in range(6):
+            for i in range(n):
+                walkers.weight[axis * BLOCK_ROWS + i] = 1.0
+    if not persistent:
         return
-    cdef Box box = Box(<int32_t> tissue.shape[0], <int32_t> tissue.shape[1], <int32_t> tissue.shape[2])
-    cdef uint8_t* tissues = &tissue[0, 0, 0]
-    cdef uint8_t* may_enter = &enterable[0]
-    cdef int32_t* occupants = &occupant[0, 0, 0]
-    cdef float* c = &concentration[0, 0, 0]
-    cdef Py_ssize_t i
-    for i in prange(n, nogil=True, num_threads=threads, schedule="static"):
-        target[i] = NOWHERE
-        if status[i] == FREE and walks[types[i], 0] > 0.0:
-            _propose_one(seed, step, substep, dt, <uint64_t> ids[i], <Walk*> &walks[types[i], 0], heading[i], site[i],
-                         level[i], box, tissues, may_enter, occupants, c, half_occupancy, desensitisation,
-                         smallest_difference, &target[i], &claim[i], &direction[i])
+    for i in range(n):
+        walkers.factor[i] = walks[walkers.type[i]].persistence
+    persistence(walkers.factor, walkers.rate, n)
+    for i in range(n):
+        heading = table.heading[drawn.row[walkers.place[i]]]
+        if heading >= 0 and walks[walkers.type[i]].persistence > 0.0:
+            walkers.weight[heading * BLOCK_ROWS + i] *= walkers.factor[i]
+            walkers.weight[(heading ^ 1) * BLOCK_ROWS + i] /= walkers.factor[i]
 
 
-cdef void _propose_one(uint64_t seed, uint32_t step, uint32_t substep, double dt, uint64_t cell, Walk* walk,
-                       int heading,
-                       int32_t site, double level, Box box, uint8_t* tissue, uint8_t* enterable, int32_t* occupant,
-                       float* concentration, double half_occupancy, double desensitisation, double smallest_difference,
-                       int32_t* target, uint32_t* claim, int8_t* direction) noexcept nogil:
-    cdef uint32_t words[4]
-    cdef int32_t around[6]
-    cdef double weights[6]
-    cdef double theta = occupancy(concentration[site], half_occupancy)
-    cdef double signal = receptor_signal(level, theta, desensitisation)
-    cdef double rate = walk.rate * (1.0 + walk.gain * saturating(signal, walk.half_signal))
-    cdef double total, pick
-    cdef int d
-    philox(seed, STREAM_MOTION, step, cell, substep, words)
-    if unit(words[0]) >= rate * dt:
-        return
-    face_neighbours(box, site, around)
-    _chemotaxis(around, tissue, enterable, concentration, theta, half_occupancy, smallest_difference,
-                walk.sensitivity * level / (1.0 + desensitisation * theta), weights)
-    if heading >= 0 and walk.persistence > 0.0:
-        _persist(weights, heading, exponential(-1.0 / (rate * walk.persistence)))
-    total = 0.0
+cdef void _look(int n, int axis, const Ground* ground, Walkers* walkers) noexcept nogil:
+    """Ligand behind and ahead of every walker along one axis, its own where there is none."""
+    cdef int32_t stride = _step(&ground.box, 2 * axis + 1)
+    cdef int32_t edge = _edge(&ground.box, 2 * axis + 1)
+    cdef const int32_t* position = &walkers.position[axis * BLOCK_ROWS]
+    cdef bint back, forth
+    cdef int32_t site
+    cdef int i
+    for i in range(n):
+        site = walkers.site[i]
+        back = position[i] > 0 and ground.enterable[ground.tissue[site - stride]]
+        forth = position[i] < edge and ground.enterable[ground.tissue[site + stride]]
+        walkers.behind[i] = ground.ligand[site - stride] if back else walkers.ligand[i]
+        walkers.ahead[i] = ground.ligand[site + stride] if forth else walkers.ligand[i]
+        walkers.sides[i] = 2 if back and forth else 1
+
+
+cdef Py_ssize_t _put(int n, const Drawn* drawn, const Ground* ground, Walkers* walkers, Py_ssize_t made,
+                     Proposals out) noexcept nogil:
+    """Proposals of those whose way is free, from position `made` on; returns the position after them."""
+    cdef int32_t step[6]
+    cdef int32_t edge[6]
+    cdef int32_t site
+    cdef int i, d
     for d in range(6):
-        total = total + weights[d]
-    pick = unit(words[1]) * total
-    for d in range(6):
-        pick = pick - weights[d]
-        if pick < 0.0 or d == 5:
-            break
-    if is_free(around[d], tissue, enterable, occupant):
-        target[0] = around[d]
-        claim[0] = words[2]
-        direction[0] = <int8_t> d
+        step[d] = _step(&ground.box, d)
+        edge[d] = _edge(&ground.box, d)
+    for i in range(n):
+        d = walkers.direction[i]
+        # At the edge of the box the way leads back to the cell's own voxel, which is not free.
+        site = walkers.site[i] + (step[d] if walkers.position[(d >> 1) * BLOCK_ROWS + i] != edge[d] else 0)
+        walkers.site[i] = site
+        fetch_ahead(&ground.occupant[site])
+        fetch_ahead(&ground.tissue[site])
+    for i in range(n):
+        site = walkers.site[i]
+        out.row[made] = drawn.row[walkers.place[i]]
+        out.target[made] = site
+        out.claim[made] = drawn.w2[walkers.place[i]]
+        out.direction[made] = <uint8_t> walkers.direction[i]
+        # Without branches, because nobody can foretell who finds the way free.
+        made = made + ((ground.occupant[site] < 0) & (ground.enterable[ground.tissue[site]] != 0))
+    return made
 
 
-cdef inline void _chemotaxis(int32_t* around, uint8_t* tissue, uint8_t* enterable, float* concentration, double theta,
-                             double half_occupancy, double smallest_difference, double slope,
-                             double* weights) noexcept nogil:
-    """Direction weights from the occupancy difference along each axis, one-sided where the ligand ends."""
-    cdef double ahead, behind, per_hop
-    cdef int axis, sides
-    for axis in range(3):
-        weights[2 * axis] = 1.0
-        weights[2 * axis + 1] = 1.0
-        if slope == 0.0:
-            continue
-        behind = theta
-        ahead = theta
-        sides = 0
-        if around[2 * axis] != NOWHERE and enterable[tissue[around[2 * axis]]]:
-            behind = occupancy(concentration[around[2 * axis]], half_occupancy)
-            sides = sides + 1
-        if around[2 * axis + 1] != NOWHERE and enterable[tissue[around[2 * axis + 1]]]:
-            ahead = occupancy(concentration[around[2 * axis + 1]], half_occupancy)
-            sides = sides + 1
-        if sides == 0:
-            continue
-        per_hop = (ahead - behind) / sides
-        if 2.0 * fabs(per_hop) >= smallest_difference:
-            weights[2 * axis + 1] = exponential(slope * per_hop)
-            weights[2 * axis] = 1.0 / weights[2 * axis + 1]
+cdef inline int32_t _step(const Box* box, int direction) noexcept nogil:
+    """What a hop adds to the site."""
+    cdef int32_t length = 1 if direction > 3 else (box.nx if direction > 1 else box.ny * box.nx)
+    return length if direction & 1 else -length
 
 
-cdef inline void _persist(double* weights, int heading, double memory) noexcept nogil:
-    """Favour the last direction so that the mean cosine between two hops is `memory`, without other bias.
+cdef inline int32_t _edge(const Box* box, int direction) noexcept nogil:
+    """The coordinate from which there is no hop in a direction."""
+    cdef int32_t length = box.nx if direction > 3 else (box.ny if direction > 1 else box.nz)
+    return length - 1 if direction & 1 else 0
 
-    sinh(c) / (2 + cosh(c)) = mu has the closed solution exp(c) = (2 mu + sqrt(1 + 3 mu^2)) / (1 - mu).
+
+def hop(const int32_t[::1] row, const int32_t[::1] target, const uint8_t[::1] direction, int8_t[::1] heading,
+        int32_t[::1] site, int32_t[:, :, ::1] occupant, int threads):
+    """The hops that won their voxel in `claims.mark` take place, and are remembered as headings.
+
+    Parameters
+    ----------
+    row, target, direction : shape (proposals,), as given by `propose`.
+    heading, site, occupant : columns and lattice, changed.
+    threads : number of threads.
     """
-    cdef double forward = (2.0 * memory + sqrt(1.0 + 3.0 * memory * memory)) / (1.0 - memory)
-    weights[heading] = weights[heading] * forward
-    weights[heading ^ 1] = weights[heading ^ 1] / forward
-
-
-def settle_headings(const uint8_t[::1] won, const int8_t[::1] direction, int8_t[::1] heading):
-    """Remember the direction of the hops that took place. `heading` changes; all of shape (cells,)."""
-    cdef Py_ssize_t i
-    for i in range(won.shape[0]):
-        if won[i]:
-            heading[i] = direction[i]
+    cdef Py_ssize_t n = row.shape[0]
+    if n == 0:
+        return
+    cdef int32_t* occupants = &occupant[0, 0, 0]
+    cdef Py_ssize_t k
+    for k in prange(n, nogil=True, num_threads=threads, schedule="static"):
+        if k + AHEAD < n:
+            fetch_ahead(&occupants[target[k + AHEAD]])
+            fetch_ahead(&occupants[site[row[k + AHEAD]]])
+        if occupants[target[k]] == mark_of(k):
+            occupants[site[row[k]]] = -1
+            occupants[target[k]] = row[k]
+            site[row[k]] = target[k]
+            heading[row[k]] = <int8_t> direction[k]

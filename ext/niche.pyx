@@ -11,43 +11,49 @@ cdef struct Hold:
     double displacement    # 1/min
 
 
-def release(uint64_t seed, uint32_t step, double dt, const int64_t[::1] ids, uint8_t[::1] status,
-            const int32_t[::1] site, const float[::1] level, const float[:, :, ::1] ligand,
-            double half_occupancy, double desensitisation, double rate, double sensitivity, double reference_signal,
-            uint8_t[::1] released, int threads):
-    """Bound cells let go of their slots at rate k exp(e (1 - a / a_ref)), a the receptor signal.
+def release(uint64_t seed, uint32_t step, uint32_t substep, double dt, const int64_t[::1] slots,
+            const int64_t[::1] ids, uint8_t[::1] status, const float[::1] level, const int32_t[:, :, ::1] occupant,
+            const float[:, :, ::1] ligand, double half_occupancy, double desensitisation, double rate,
+            double sensitivity, double reference_signal, int32_t[::1] released, int threads):
+    """The holders of slots let go of them at rate k exp(e (1 - a / a_ref)), a the receptor signal.
 
     Parameters
     ----------
-    seed, step, dt : draws, and the length of the step in minutes.
-    ids ... level : columns of the cell table, shape (cells,); `status` changes from BOUND to FREE.
-    ligand : float32, shape (nz, ny, nx).
+    seed, step, substep, dt : draws (by cell), and the length of the sub-step in minutes.
+    slots : int64, shape (slots,). Voxels.
+    ids, status, level : columns of the cell table, shape (cells,); `status` changes from BOUND to FREE.
+    occupant, ligand : shape (nz, ny, nx).
     rate, sensitivity, reference_signal : k (1/min), e and a_ref.
-    released : OUT, uint8, shape (cells,). 1 where a cell let go.
+    released : OUT, int32, shape (slots,). Row of the cell that let go, -1 where none did.
     threads : number of threads.
     """
-    cdef Py_ssize_t n = ids.shape[0]
-    if n == 0:
+    cdef Py_ssize_t n = slots.shape[0]
+    if n == 0 or ids.shape[0] == 0:
+        released[:] = NOWHERE
         return
+    cdef const int32_t* occupants = &occupant[0, 0, 0]
     cdef const float* c = &ligand[0, 0, 0]
-    cdef Py_ssize_t i
-    for i in prange(n, nogil=True, num_threads=threads, schedule="static"):
-        released[i] = 0
-        if status[i] == BOUND:
-            released[i] = _lets_go(seed, step, dt, <uint64_t> ids[i], receptor_signal(
-                level[i], occupancy(c[site[i]], half_occupancy), desensitisation), rate, sensitivity, reference_signal)
-            if released[i]:
-                status[i] = FREE
+    cdef Py_ssize_t s
+    cdef int32_t row
+    for s in prange(n, nogil=True, num_threads=threads, schedule="static"):
+        row = occupants[slots[s]]
+        released[s] = NOWHERE
+        if row >= 0 and status[row] == BOUND and _lets_go(
+                seed, step, substep, dt, <uint64_t> ids[row],
+                receptor_signal(level[row], occupancy(c[slots[s]], half_occupancy), desensitisation),
+                rate, sensitivity, reference_signal):
+            released[s] = row
+            status[row] = FREE
 
 
-cdef inline bint _lets_go(uint64_t seed, uint32_t step, double dt, uint64_t cell, double signal, double rate,
-                          double sensitivity, double reference_signal) noexcept nogil:
+cdef inline bint _lets_go(uint64_t seed, uint32_t step, uint32_t substep, double dt, uint64_t cell, double signal,
+                          double rate, double sensitivity, double reference_signal) noexcept nogil:
     cdef uint32_t words[4]
-    philox(seed, STREAM_NICHE_RELEASE, step, cell, 0, words)
+    philox(seed, STREAM_NICHE_RELEASE, step, cell, substep, words)
     return unit(words[0]) < event_probability(rate * exponential(sensitivity * (1.0 - signal / reference_signal)), dt)
 
 
-def propose(uint64_t seed, uint32_t step, double dt, const int64_t[::1] slots,
+def propose(uint64_t seed, uint32_t step, uint32_t substep, double dt, const int64_t[::1] slots,
             const uint8_t[::1] types, const uint8_t[::1] status, const float[::1] level,
             const int32_t[:, :, ::1] occupant, const float[:, :, ::1] ligand, double half_occupancy,
             double desensitisation, double rate, double reference_signal, const double[:, ::1] holds,
@@ -60,7 +66,7 @@ def propose(uint64_t seed, uint32_t step, double dt, const int64_t[::1] slots,
 
     Parameters
     ----------
-    seed, step, dt : draws (by slot voxel), and the length of the step in minutes.
+    seed, step, substep, dt : draws (by slot voxel), and the length of the sub-step in minutes.
     slots : int64, shape (slots,). Voxels.
     types, status, level : columns of the cell table, shape (cells,).
     occupant, ligand : shape (nz, ny, nx).
@@ -77,12 +83,14 @@ def propose(uint64_t seed, uint32_t step, double dt, const int64_t[::1] slots,
     cdef const float* c = &ligand[0, 0, 0]
     cdef Py_ssize_t s
     for s in prange(n, nogil=True, num_threads=threads, schedule="static"):
-        _choose(seed, step, dt, <int32_t> slots[s], box, &types[0], &status[0], &level[0], occupants, c, half_occupancy,
-                desensitisation, rate / reference_signal, <Hold*> &holds[0, 0], &candidate[s], &claim[s])
+        _choose(seed, step, substep, dt, <int32_t> slots[s], box, &types[0], &status[0], &level[0], occupants, c,
+                half_occupancy, desensitisation, rate / reference_signal, <Hold*> &holds[0, 0], &candidate[s],
+                &claim[s])
 
 
-cdef void _choose(uint64_t seed, uint32_t step, double dt, int32_t slot, Box box, const uint8_t* types,
-                  const uint8_t* status, const float* level, const int32_t* occupant, const float* ligand,
+cdef void _choose(uint64_t seed, uint32_t step, uint32_t substep, double dt, int32_t slot, Box box,
+                  const uint8_t* types, const uint8_t* status, const float* level, const int32_t* occupant,
+                  const float* ligand,
                   double half_occupancy, double desensitisation, double rate, Hold* holds,
                   int32_t* candidate, uint32_t* claim) noexcept nogil:
     cdef uint32_t words[4]
@@ -115,7 +123,7 @@ cdef void _choose(uint64_t seed, uint32_t step, double dt, int32_t slot, Box box
         total = total + rates[k]
     if total <= 0.0:
         return
-    philox(seed, STREAM_NICHE_BIND, step, <uint64_t> slot, 0, words)
+    philox(seed, STREAM_NICHE_BIND, step, <uint64_t> slot, substep, words)
     if unit(words[0]) >= event_probability(total, dt):
         return
     pick = unit(words[1]) * total

@@ -15,7 +15,7 @@ from marrowsim.geometry.build import Geometry, build_geometry
 from marrowsim.processes import PROCESSES
 from marrowsim.processes.base import Clock, Process
 from marrowsim.readouts import measure_readouts
-from marrowsim.schedule import schedule_of
+from marrowsim.schedule import schedule_of, updates
 from marrowsim.seeding import seeded_state
 from marrowsim.state import State
 
@@ -122,8 +122,8 @@ class Simulation:
 
             for each step:
                 clock = Clock(step, dt, seed, threads)
-                for process in schedule:
-                    process.update(state, clock)
+                for process, part in updates(schedule, config, clock):
+                    process.update(state, part)
                 state.step += 1
                 record: readouts in memory, then every recorder
 
@@ -139,8 +139,8 @@ class Simulation:
             self._record(recorders)
         for done in range(todo):
             clock = self._clock()
-            for process in self.schedule:
-                process.update(self.state, clock)
+            for process, part in updates(self.schedule, self.config, clock):
+                process.update(self.state, part)
             self.state.step += 1
             self._record(recorders)
             if progress:

@@ -14,6 +14,11 @@ from marrowsim._engine import census
 from marrowsim.config import Config
 from marrowsim.geometry.build import Geometry
 
+# Rows are put in order when successive ones of a sample lie this share of the lattice apart on average: it is 2/3 of
+# twice the share of the rows that are out of place.
+SCATTER_SAMPLE = 2048
+SCATTER_SHARE = 0.2
+
 
 class Status(IntEnum):
     """Where a cell is in its life; the codes of `Cells.status`."""
@@ -44,9 +49,12 @@ class Cells:
         "born": np.int32,
     }
 
+    CLAIM = (np.int32, np.int32, np.uint32, np.uint8)
+
     def __init__(self, capacity: int = 1024):
         self.count = 0
         self._store = {name: np.zeros(capacity, dtype=dtype) for name, dtype in self.COLUMNS.items()}
+        self._room = ()
 
     def __len__(self) -> int:
         return self.count
@@ -61,7 +69,7 @@ class Cells:
         added = len(columns["id"])
         capacity = len(self._store["id"])
         if self.count + added > capacity:
-            grown = max(self.count + added, capacity + capacity // 2)
+            grown = max(self.count + added, capacity + capacity // 8)
             for name, old in self._store.items():
                 self._store[name] = np.zeros(grown, dtype=old.dtype)
                 self._store[name][: self.count] = old[: self.count]
@@ -71,12 +79,40 @@ class Cells:
         self.count += added
         return np.arange(rows.start, rows.stop, dtype=np.int32)
 
-    def keep(self, mask: np.ndarray) -> None:
-        """Drop the rows where `mask` (bool, one a row) is false; the order of the others stays."""
-        kept = int(np.count_nonzero(mask))
+    def claims(self) -> tuple[np.ndarray, ...]:
+        """Room for one claim of every cell: row, target, number, code. What is in it is whatever was there before.
+
+        It is kept from step to step, since the system clears the pages of new memory.
+        """
+        if not self._room or len(self._room[0]) < self.count:
+            self._room = tuple(np.empty(len(self._store["id"]), dtype=dtype) for dtype in self.CLAIM)
+        return tuple(column[: self.count] for column in self._room)
+
+    def drop(self, rows: np.ndarray) -> np.ndarray:
+        """Drop rows; the last ones fill the holes, so that nothing else is touched. Returns the rows so filled.
+
+        Where rows are in the order of their sites, they nearly stay so: the newborn, last in the table, fill the
+        holes by site.
+        """
+        kept = self.count - len(rows)
+        leaving = np.zeros(len(rows), dtype=bool)
+        leaving[rows[rows >= kept] - kept] = True
+        holes, movers = np.sort(rows[rows < kept]), np.flatnonzero(~leaving) + kept
+        movers = movers[np.argsort(self.site[movers])]
         for store in self._store.values():
-            store[:kept] = store[: self.count][mask]
+            store[holes] = store[movers]
         self.count = kept
+        return holes
+
+    def reorder(self, order: np.ndarray) -> None:
+        """Put the rows into another order: row `order[i]` becomes row i."""
+        for store in self._store.values():
+            store[: self.count] = store[order]
+
+    def sort_by_site(self) -> None:
+        """Put the rows in the order of their sites, those in the blood first."""
+        self._room = ()  # gives its bytes to what sorting takes
+        self.reorder(np.argsort(self.site))
 
     def arrays(self) -> Iterator[tuple[str, np.ndarray]]:
         """All columns, by name."""
@@ -176,36 +212,54 @@ class State:
                 key = f"{what}:{self.config.cell_names[code]}"
                 self.tallies[key] = self.tallies.get(key, 0) + int(count)
 
-    def add_cells(self, code: int, sites: np.ndarray, cxcr4: np.ndarray, status: Status = Status.FREE) -> np.ndarray:
-        """Put new cells of one type on free voxels, or into the blood (sites of -1). Returns their rows."""
+    def add_cells(
+        self, code: int | np.ndarray, sites: np.ndarray, cxcr4: np.ndarray, status: Status = Status.FREE
+    ) -> np.ndarray:
+        """Put new cells on free voxels, or into the blood (sites of -1). Returns their rows.
+
+        Parameters
+        ----------
+        code : cell type, one for all or one each.
+        sites : shape (n,).
+        cxcr4 : level, one for all or one each.
+        """
         count = len(sites)
         ids = np.arange(self.next_id, self.next_id + count, dtype=np.int64)
         self.next_id += count
         rows = self.cells.append(
-            id=ids,
-            type=np.full(count, code, dtype=np.uint8),
-            status=np.full(count, status, dtype=np.uint8),
-            heading=np.full(count, -1, dtype=np.int8),
-            site=np.asarray(sites, dtype=np.int32),
-            cxcr4=np.asarray(cxcr4, dtype=np.float32),
-            dormant_until=np.zeros(count, dtype=np.int32),
-            born=np.full(count, self.step, dtype=np.int32),
+            id=ids, type=code, status=status, heading=-1, site=sites, cxcr4=cxcr4, dormant_until=0, born=self.step
         )
         if status != Status.CIRCULATING:
             self.occupant.reshape(-1)[sites] = rows
         return rows
 
     def remove_cells(self, doomed: np.ndarray) -> None:
-        """Take cells out of the table and off the lattice. `doomed` is a bool mask over rows."""
-        if not doomed.any():
+        """Take cells out of the table and off the lattice. `doomed` holds their rows, or is a bool mask over rows."""
+        rows = np.flatnonzero(doomed) if doomed.dtype == bool else doomed
+        if len(rows) == 0:
             return
         flat = self.occupant.reshape(-1)
-        gone = self.cells.site[doomed]
+        gone = self.cells.site[rows]
         flat[gone[gone >= 0]] = -1
-        self.cells.keep(~doomed)
+        moved = self.cells.drop(rows)
+        sites = self.cells.site[moved]
+        on_lattice = sites >= 0
+        flat[sites[on_lattice]] = moved[on_lattice]
+
+    def gather_cells(self) -> None:
+        """Bring the rows back into the order of their sites, for the processor's caches, once that is worth it.
+
+        Hops, births and deaths scatter neighbours over the table. A sample of rows shows how far apart successive
+        ones lie on the lattice.
+        """
         sites = self.cells.site
-        on_lattice = np.flatnonzero(sites >= 0)
-        flat[sites[on_lattice]] = on_lattice
+        stride = max(1, len(sites) // SCATTER_SAMPLE)
+        if len(sites) < SCATTER_SAMPLE or np.abs(np.diff(sites[::stride])).mean() < SCATTER_SHARE * self.tissue.size:
+            return
+        self.cells.sort_by_site()
+        sites = self.cells.site
+        first = np.searchsorted(sites, 0)
+        self.occupant.reshape(-1)[sites[first:]] = np.arange(first, len(sites), dtype=np.int32)
 
     def parts(self) -> Iterator[tuple[str, np.ndarray]]:
         """Every array of the state by name, cells in the order of their ids: what a checkpoint holds."""

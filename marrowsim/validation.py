@@ -47,6 +47,12 @@ def bootstrap_interval(
     return float(statistic(values, axis=0)), float(low), float(high)
 
 
+def interval_text(values: tuple[float, float, float], digits: int = 2) -> str:
+    """An estimate with its interval, as tables have it: 0.65 [0.61, 0.70]."""
+    estimate, low, high = (f"{value:.{digits}f}" for value in values)
+    return f"{estimate} [{low}, {high}]"
+
+
 def oxygen_in_marrow(state: State) -> dict[str, float]:
     """Distribution of pO2 over marrow voxels (mmHg), and where it is lowest (target B1; Spencer et al. 2014).
 

@@ -24,6 +24,17 @@ WALKER = {
 }
 
 
+def pytest_addoption(parser):
+    """How many seeds the slow statistics take."""
+    parser.addoption("--seeds", type=int, help="seeds of each slow measurement, instead of its own number")
+
+
+@pytest.fixture(scope="session")
+def seeds(request):
+    """A function that gives the seeds of a slow measurement, from how many it takes by itself."""
+    return lambda own: range(1, 1 + (request.config.getoption("--seeds") or own))
+
+
 @pytest.fixture(scope="session")
 def shared_data():
     """Folder of real bone and marrow; tests that need it are skipped where it is absent."""

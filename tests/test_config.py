@@ -7,7 +7,9 @@ from marrowsim import catalogue
 from marrowsim.config import SCENARIOS, load_config, scenario_text
 from marrowsim.errors import ScenarioError
 from marrowsim.parameters import MARKS, records
-from marrowsim.processes import PROCESSES, SHIPPED
+from marrowsim.processes import PROCESSES, SHIPPED, Clock
+from marrowsim.processes.base import MOST_SUBSTEPS
+from marrowsim.schedule import schedule_of, updates
 from marrowsim.units import convert
 
 
@@ -46,15 +48,17 @@ def test_amounts_per_cell_become_concentrations_per_voxel():
     assert coarse.per_voxel("oxygen", 1.0) == pytest.approx(config.per_voxel("oxygen", 1.0) / 8)
 
 
-def test_the_step_resolves_the_events_that_compete():
-    """A tumour cell in the blood is cleared at 0.02 /min or arrests at up to 0.0174 /min; 0.3 events a step."""
-    assert load({"time.step": "8 min"}).time.step < 0.3 / 0.0374
-    assert "too long for cells of type 'tumour'" in faults({"time.step": "8.1 min"})[0]
-    assert load({"time.step": "30 min", "cells.tumour.clearance_rate": "0 /min"}).time.step == 30.0
-    assert load({"time.step": "30 min"}, "healthy").time.step == 30.0
-    fast = {"cells.hpc.death_rate": "0.01 /min"}
-    assert load(fast | {"time.step": "28 min"}, "healthy")
-    assert "type 'hpc'" in faults(fast | {"time.step": "30 min"}, "healthy")[0]
+def test_any_step_divides_into_substeps_that_resolve_the_events():
+    """Not more than 0.3 events expected in each, and as few sub-steps as that takes; they make up the step."""
+    parts = list(Clock(step=7, dt=30.0, seed=1, threads=2).split(0.0374))
+    assert [part.substep for part in parts] == [0, 1, 2, 3]
+    assert all(part == Clock(7, 7.5, 1, 2, part.substep) for part in parts)
+    assert list(Clock(7, 6.0, 1, 2).split(0.0374)) == [Clock(7, 6.0, 1, 2)]
+    assert list(Clock(7, 6.0, 1, 2).split(0.0)) == [Clock(7, 6.0, 1, 2)]
+    assert len(list(Clock(7, 240.0, 1, 2).split(1e9))) == MOST_SUBSTEPS
+    config = load({"time.step": "30 min"})
+    names = [process.name for process, _ in updates(schedule_of(config), config, Clock(7, 30.0, 1, 2))]
+    assert names == ["injection", "fields", "cycle", *["motility", "niche", "circulation"] * 4]
 
 
 def test_a_new_cell_type_is_data():

@@ -9,6 +9,21 @@ import typer
 
 from marrowsim import __version__
 from marrowsim.cli.console import guarded
+from marrowsim.cli.options import (
+    Bone,
+    Crop,
+    Days,
+    Folder,
+    Json,
+    Picture,
+    Scenario,
+    Seed,
+    Settings,
+    Spacing,
+    Threads,
+    Voxel,
+    overrides_of,
+)
 
 app = typer.Typer(
     help="The niche of the bone marrow as a 3D hybrid cellular automaton.",
@@ -19,33 +34,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-Scenario = Annotated[str, typer.Argument(help="A bundled name (homing, healthy, culture) or a TOML file.")]
-Folder = Annotated[Path, typer.Argument(help="A run folder.", metavar="DIR")]
-Seed = Annotated[int | None, typer.Option(help="Seed of every random draw, instead of the scenario's.", min=0)]
-Threads = Annotated[int | None, typer.Option(help="Threads to use; never changes a result.", min=1)]
-Days = Annotated[float | None, typer.Option(help="Simulated days, instead of the scenario's duration.")]
-Bone = Annotated[
-    str | None,
-    typer.Option(
-        metavar="IMAGE", help="Use the bone of this image: NPZ, TIFF or folder of TIFFs, NIfTI, NRRD, MetaImage, VTI."
-    ),
-]
-Spacing = Annotated[
-    str | None,
-    typer.Option(metavar="UM", help="Voxel size in the image, where its header does not tell: 19.5, or x,y,z."),
-]
-Crop = Annotated[
-    str | None, typer.Option(metavar="UM", help="Use the central box of the image with these edges: 2000, or x,y,z.")
-]
-Voxel = Annotated[str | None, typer.Option(metavar="UM", help="Voxel edge of the lattice (default 10).")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help='Any other value of the scenario, such as time.step="3 min". Repeatable.'
-    ),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def _version(asked: bool) -> None:
@@ -85,7 +73,6 @@ def check(
     setting: Settings = None,
 ) -> None:
     """Say everything that is wrong with a scenario, or what it will take to run it."""
-    from marrowsim.cli.options import overrides_of  # noqa: PLC0415
     from marrowsim.cli.reports import print_check  # noqa: PLC0415
 
     print_check(scenario, overrides_of(seed, days, bone, spacing, crop, voxel, setting))
@@ -107,10 +94,9 @@ def run(
     voxel: Voxel = None,
     setting: Settings = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older run in that folder.")] = False,
-    picture: Annotated[bool, typer.Option(help="Make picture.png at the end.")] = True,
+    picture: Picture = True,
 ) -> None:
     """Run a scenario into a new run folder; Ctrl-C stops it so that it can be resumed."""
-    from marrowsim.cli.options import overrides_of  # noqa: PLC0415
     from marrowsim.cli.running import run_scenario  # noqa: PLC0415
 
     overrides = overrides_of(seed, days, bone, spacing, crop, voxel, setting)
@@ -125,7 +111,7 @@ def resume(
         float | None, typer.Option(help="Run up to this many simulated days, counted from the start.")
     ] = None,
     threads: Threads = None,
-    picture: Annotated[bool, typer.Option(help="Make picture.png at the end.")] = True,
+    picture: Picture = True,
 ) -> None:
     """Go on with a run that was stopped or killed, or run a finished one for longer: the same bits."""
     from marrowsim.cli.running import resume_run  # noqa: PLC0415

@@ -1,12 +1,43 @@
-"""From the options of a command to overrides of a scenario."""
+"""The options that commands share, and from them to overrides of a scenario."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from marrowsim.errors import Fault, ScenarioError
+
+Scenario = Annotated[str, typer.Argument(help="A bundled name (homing, healthy, culture) or a TOML file.")]
+Folder = Annotated[Path, typer.Argument(help="A run folder.", metavar="DIR")]
+Seed = Annotated[int | None, typer.Option(help="Seed of every random draw, instead of the scenario's.", min=0)]
+Threads = Annotated[int | None, typer.Option(help="Threads to use; never changes a result.", min=1)]
+Days = Annotated[float | None, typer.Option(help="Simulated days, instead of the scenario's duration.")]
+Bone = Annotated[
+    str | None,
+    typer.Option(
+        metavar="IMAGE", help="Use the bone of this image: NPZ, TIFF or folder of TIFFs, NIfTI, NRRD, MetaImage, VTI."
+    ),
+]
+Spacing = Annotated[
+    str | None,
+    typer.Option(metavar="UM", help="Voxel size in the image, where its header does not tell: 19.5, or x,y,z."),
+]
+Crop = Annotated[
+    str | None, typer.Option(metavar="UM", help="Use the central box of the image with these edges: 2000, or x,y,z.")
+]
+Voxel = Annotated[str | None, typer.Option(metavar="UM", help="Voxel edge of the lattice (default 10).")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help='Any other value of the scenario, such as time.step="3 min". Repeatable.'
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Picture = Annotated[bool, typer.Option(help="Make picture.png at the end.")]
 
 
 def overrides_of(

@@ -15,7 +15,6 @@ from pydantic_core import PydanticCustomError
 
 from marrowsim import tissues
 from marrowsim.config.faults import Places
-from marrowsim.config.rates import rate_faults
 from marrowsim.config.sections import Geometry, Output, Time, Vessels
 from marrowsim.errors import Fault, nearest
 from marrowsim.units import In
@@ -98,10 +97,6 @@ def _time(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
             where = places(("output", name))
             remedy = f'{name} = "{step:g} min", or a shorter time.step'
             yield Fault("this is shorter than a time step", f"{step:g} min or more", f"{every:g} min", remedy, where)
-    named = [name for section in ("seeding", "injection") for name in _named(data, section)]
-    added = {name for name in named if isinstance(name, str)}
-    vessels = _value(data, "vessels", "source") != "none"
-    yield from rate_faults(_table(data, "cells"), added, step, vessels=vessels, where=places(("time", "step")))
 
 
 def _lattice(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:

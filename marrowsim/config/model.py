@@ -93,6 +93,10 @@ class Config(ParameterSet):
         """One parameter of all cell types, by code: float64, shape (types,), canonical units."""
         return np.array([getattr(cell, name) for cell in self.cells.values()], dtype=np.float64)
 
+    def columns(self, *names: str) -> np.ndarray:
+        """Several parameters of all cell types: float64, shape (types, names), canonical units."""
+        return np.array([[getattr(cell, name) for name in names] for cell in self.cells.values()], dtype=np.float64)
+
     def exchange(self, kind: str, field: str, default: float = 0.0) -> np.ndarray:
         """`uptake`, `secretion` or `induction` of one field by all cell types, by code: float64."""
         return np.array([getattr(cell, kind).get(field, default) for cell in self.cells.values()], dtype=np.float64)

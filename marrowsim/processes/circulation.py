@@ -8,8 +8,8 @@ import numpy as np
 
 from marrowsim import tissues
 from marrowsim._engine import circulation as kernel
-from marrowsim._engine import claims
 from marrowsim._engine.circulation import Passage
+from marrowsim.config import Config
 from marrowsim.processes.base import Clock, ShippedProcess
 from marrowsim.state import State, Status
 
@@ -24,61 +24,74 @@ class Circulation(ShippedProcess):
     name: ClassVar[str] = "circulation"
     reads: ClassVar[tuple[str, ...]] = ("cells", "fields", "tissue")
     writes: ClassVar[tuple[str, ...]] = ("cells", "occupant")
+    interleaved: ClassVar[bool] = True
 
     def update(self, state: State, clock: Clock) -> None:
         """Decide for every cell, then let the winners of contested voxels pass."""
         cells = state.cells
         n = len(cells)
-        passage, target, claim = np.zeros(n, np.uint8), np.empty(n, np.int32), np.empty(n, np.uint32)
+        passage, target, claim = np.empty(n, np.uint8), np.empty(n, np.int32), np.empty(n, np.uint32)
         kernel.decide(
-            clock.seed, clock.step, clock.dt, cells.id, cells.type, cells.status, cells.site, cells.cxcr4,
-            state.occupant, state.tissue, tissues.IS_ENTERABLE, state.walls, state.luminal_sites,
-            state.fields["cxcl12"], state.config.receptor.half_occupancy, self._traffics(state),
+            clock.seed, clock.step, clock.substep, clock.dt, cells.id, cells.type, cells.status, cells.site,
+            cells.cxcr4, state.occupant, state.tissue, tissues.IS_ENTERABLE, state.walls, state.luminal_sites,
+            state.fields["cxcl12"], state.config.receptor.half_occupancy, self._traffics(state.config),
             passage, target, claim, clock.threads,
         )  # fmt: skip
-        arriving = np.flatnonzero(passage == Passage.PASSAGE_ARREST)
-        arriving = arriving[np.lexsort((cells.id[arriving], claim[arriving]))]
-        arrests = arriving[np.unique(target[arriving], return_index=True)[1]]
-        self._arrest(state, arrests, target[arrests])
-        target[arriving] = -1
-        self._cross(state, clock, target, claim)
-        state.tally("released into blood", self._to_blood(state, passage == Passage.PASSAGE_RELEASE))
-        state.tally("left into blood", self._to_blood(state, passage == Passage.PASSAGE_EGRESS))
-        cleared = passage == Passage.PASSAGE_CLEARED
-        state.tally("cleared", np.flatnonzero(cleared))
-        state.remove_cells(cleared)
+        passing = np.flatnonzero(passage != Passage.PASSAGE_NONE)
+        what = passage[passing]
+        arresting, crossing = passing[what == Passage.PASSAGE_ARREST], passing[what == Passage.PASSAGE_CROSSING]
+        self._arrest(state, self._winners(state, arresting, target, claim), target)
+        self._cross(state, clock, self._winners(state, crossing, target, claim), target)
+        self._to_blood(state, "released into blood", passing[what == Passage.PASSAGE_RELEASE])
+        self._to_blood(state, "left into blood", passing[what == Passage.PASSAGE_EGRESS])
+        self._clear(state, passing[what == Passage.PASSAGE_CLEARED])
+
+    def fastest(self, config: Config) -> float:
+        """Clearance or arrest, crossing of the wall, or egress."""
+        clearance, contact, _, _, crossing, egress = self._traffics(config).T
+        return float(np.maximum(clearance + contact, np.maximum(crossing, egress)).max())
 
     @staticmethod
-    def _arrest(state: State, rows: np.ndarray, sites: np.ndarray) -> None:
-        state.cells.site[rows] = sites
+    def _winners(state: State, rows: np.ndarray, target: np.ndarray, claim: np.ndarray) -> np.ndarray:
+        """Of the cells in `rows`, the one of the smallest claim for each target, ties to the lowest id."""
+        order = rows[np.lexsort((state.cells.id[rows], claim[rows]))]
+        return order[np.unique(target[order], return_index=True)[1]]
+
+    @staticmethod
+    def _arrest(state: State, rows: np.ndarray, target: np.ndarray) -> None:
+        state.cells.site[rows] = target[rows]
         state.cells.status[rows] = Status.ARRESTED
-        state.occupant.reshape(-1)[sites] = rows
+        state.occupant.reshape(-1)[target[rows]] = rows
         state.tally("arrested", rows)
 
     @staticmethod
-    def _cross(state: State, clock: Clock, target: np.ndarray, claim: np.ndarray) -> None:
+    def _cross(state: State, clock: Clock, rows: np.ndarray, target: np.ndarray) -> None:
         """Arrested cells pass the wall; those whose voxel goes to another try again later."""
-        cells = state.cells
-        won = claims.settle(target, claim, cells.id, state.occupant, True, clock.threads)
-        claims.move(won, target, cells.site, state.occupant, clock.threads)
-        rows = np.flatnonzero(won)
-        dormancy = np.round(state.config.column("dormancy") / clock.dt).astype(np.int32)
+        cells, occupant = state.cells, state.occupant.reshape(-1)
+        occupant[cells.site[rows]] = -1
+        occupant[target[rows]] = rows
+        cells.site[rows] = target[rows]
         cells.status[rows] = Status.FREE
         cells.heading[rows] = -1
+        dormancy = np.round(state.config.column("dormancy") / state.config.time.step).astype(np.int32)
         cells.dormant_until[rows] = clock.step + dormancy[cells.type[rows]]
         state.tally("entered marrow", rows)
 
     @staticmethod
-    def _to_blood(state: State, leaving: np.ndarray) -> np.ndarray:
-        rows = np.flatnonzero(leaving)
+    def _to_blood(state: State, what: str, rows: np.ndarray) -> None:
         state.occupant.reshape(-1)[state.cells.site[rows]] = -1
         state.cells.site[rows] = -1
         state.cells.status[rows] = Status.CIRCULATING
-        return rows
+        state.tally(what, rows)
 
     @staticmethod
-    def _traffics(state: State) -> np.ndarray:
-        column = state.config.column
+    def _clear(state: State, rows: np.ndarray) -> None:
+        state.tally("cleared", rows)
+        state.remove_cells(rows)
+
+    @staticmethod
+    def _traffics(config: Config) -> np.ndarray:
+        column = config.column
         columns = [column(name) for name in ("clearance_rate", "arrest_rate", "arrest_floor", "arrest_half_level")]
         columns += [1.0 / column("extravasation_time"), column("egress_rate")]
         return np.ascontiguousarray(np.stack(columns, axis=1))

@@ -20,7 +20,7 @@ class Cycle(ShippedProcess):
     """Division rate (ln 2 / T) p / (p + p_h) (1 + g a / (a + a_h)), none below p_n or while dormant; death
     rate d (1 - s a / (a + a_h)), and necrosis below p_n; free HPCs leave as mature blood cells.
 
-    One draw a cell and step decides between the competing events. A daughter takes a random free voxel
+    One draw a cell and sub-step decides between the competing events. A daughter takes a random free voxel
     among the 26 around; without one there is no division. She inherits the CXCR4 level.
     """
 
@@ -36,59 +36,57 @@ class Cycle(ShippedProcess):
     half_signal: Number = parameter(0.2, "CXCR4 signal at half of the gains in growth and survival", symbol="a_h")
 
     def update(self, state: State, clock: Clock) -> None:
+        """Live on in as many sub-steps as the fastest cell needs."""
+        lives = self._lives(state)
+        division, bound_factor, death, necrosis, differentiation, growth_gain, _ = lives.T
+        fastest = np.maximum(division * np.maximum(1.0, bound_factor) * (1.0 + growth_gain), necrosis)
+        for part in clock.split(float((fastest + death + differentiation).max())):
+            self._live(state, part, lives)
+
+    def _live(self, state: State, clock: Clock, lives: np.ndarray) -> None:
         """Decide for every cell, place the daughters, take out the dead."""
         config, cells = state.config, state.cells
-        event = np.zeros(len(cells), dtype=np.uint8)
-        target = np.empty(len(cells), dtype=np.int32)
-        claim = np.empty(len(cells), dtype=np.uint32)
-        kernel.decide(
-            clock.seed, clock.step, clock.dt, cells.id, cells.type, cells.status, cells.site, cells.cxcr4,
-            cells.dormant_until, state.occupant, state.tissue, tissues.IS_ENTERABLE,
+        events = cells.claims()
+        made = kernel.decide(
+            clock.seed, clock.step, clock.substep, clock.dt, cells.id, cells.type, cells.status, cells.site,
+            cells.cxcr4, cells.dormant_until, state.occupant, state.tissue, tissues.IS_ENTERABLE,
             state.fields["oxygen"], self.oxygen_half, self.oxygen_necrotic,
             state.fields["cxcl12"], config.receptor.half_occupancy, config.receptor.desensitisation, self.half_signal,
-            self._lives(state), event, target, claim, clock.threads,
+            lives, *events, clock.threads,
         )  # fmt: skip
-        won = claims.settle(target, claim, cells.id, state.occupant, True, clock.threads)
-        self._divide(state, np.flatnonzero(won), target)
-        self._remove(state, event)
+        row, target, claim, event = (column[:made] for column in events)
+        divides = event == kernel.Event.EVENT_DIVISION
+        mothers, target = row[divides], target[divides]
+        claims.mark(mothers, target, claim[divides], cells.id, state.occupant, clock.threads)
+        won = claims.winners(target, state.occupant).view(bool)
+        self._divide(state, mothers[won], target[won])
+        self._remove(state, row[~divides], event[~divides])
 
     @staticmethod
     def _lives(state: State) -> np.ndarray:
-        column = state.config.column
-        return np.ascontiguousarray(
-            np.stack(
-                [
-                    math.log(2.0) / column("division_time"),
-                    column("division_factor_bound"),
-                    column("death_rate"),
-                    1.0 / column("necrosis_time"),
-                    1.0 / column("differentiation_time"),
-                    column("growth_gain"),
-                    column("survival_gain"),
-                ],
-                axis=1,
-            )
-        )
+        lives = state.config.columns(
+            "division_time", "division_factor_bound", "death_rate", "necrosis_time", "differentiation_time",
+            "growth_gain", "survival_gain",
+        )  # fmt: skip
+        lives[:, 0] = math.log(2.0) / lives[:, 0]
+        lives[:, 3:5] = 1.0 / lives[:, 3:5]
+        return lives
 
     @staticmethod
     def _divide(state: State, mothers: np.ndarray, target: np.ndarray) -> None:
-        """Daughters get ids in the order of their mothers', so that row order has no meaning."""
+        """Daughters get ids in the order of their mothers' types and ids, so that row order has no meaning."""
         cells = state.cells
-        mothers = mothers[np.argsort(cells.id[mothers])]
-        for code in np.unique(cells.type[mothers]):
-            group = mothers[cells.type[mothers] == code]
-            state.tally("born", state.add_cells(int(code), target[group], cells.cxcr4[group]))
+        order = np.lexsort((cells.id[mothers], cells.type[mothers]))
+        mothers = mothers[order]
+        state.tally("born", state.add_cells(cells.type[mothers], target[order], cells.cxcr4[mothers]))
 
     @staticmethod
-    def _remove(state: State, event: np.ndarray) -> None:
-        """Take out the cells that died or matured; the newborn at the end of the table stay."""
-        doomed = np.zeros(len(state.cells), dtype=bool)
+    def _remove(state: State, rows: np.ndarray, event: np.ndarray) -> None:
+        """Take out the cells that died or matured."""
         for what, kind in (
             ("died", kernel.Event.EVENT_DEATH),
             ("necrosed", kernel.Event.EVENT_NECROSIS),
             ("matured", kernel.Event.EVENT_DIFFERENTIATION),
         ):
-            rows = np.flatnonzero(event == kind)
-            doomed[rows] = True
-            state.tally(what, rows)
-        state.remove_cells(doomed)
+            state.tally(what, rows[event == kind])
+        state.remove_cells(rows)

@@ -29,6 +29,7 @@ class Motility(ShippedProcess):
     name: ClassVar[str] = "motility"
     reads: ClassVar[tuple[str, ...]] = ("cells", "fields", "tissue")
     writes: ClassVar[tuple[str, ...]] = ("cells", "occupant")
+    interleaved: ClassVar[bool] = True
 
     free_fraction: Fraction = parameter(
         1.0, "share of hops that the implicit haematopoietic cells let pass", symbol="phi_free", span="0.3-1",
@@ -43,29 +44,32 @@ class Motility(ShippedProcess):
     )
 
     def update(self, state: State, clock: Clock) -> None:
-        """Hop in as many sub-steps as the fastest cell needs."""
+        """Hop in as many sub-steps, within the clock's own, as the fastest cell needs."""
+        state.gather_cells()
         walks = self._walks(state)
         fastest = float((walks[:, 0] * (1.0 + walks[:, 1])).max())
         substeps = math.ceil(fastest * clock.dt / self.attempts)
-        n = len(state.cells)
-        target, claim, direction = np.empty(n, np.int32), np.empty(n, np.uint32), np.empty(n, np.int8)
-        for substep in range(substeps):
-            self._hop(state, clock, walks, substep, clock.dt / substeps, target, claim, direction)
+        first = clock.substep * substeps
+        for substep in range(first, first + substeps):
+            self._hop(state, clock, walks, substep, clock.dt / substeps)
 
-    def _hop(self, state, clock, walks, substep, dt, target, claim, direction) -> None:
+    def _hop(self, state, clock, walks, substep, dt) -> None:
         cells, receptor = state.cells, state.config.receptor
+        proposals = cells.claims()
         smallest = 2.0 * self.gradient_floor * state.config.geometry.voxel
-        kernel.propose(
+        made = kernel.propose(
             clock.seed, clock.step, substep, dt, cells.id, cells.type, cells.status, cells.heading, cells.site,
             cells.cxcr4, state.occupant, state.tissue, tissues.IS_ENTERABLE, state.fields["cxcl12"],
-            receptor.half_occupancy, receptor.desensitisation, smallest, walks, target, claim, direction, clock.threads,
+            receptor.half_occupancy, receptor.desensitisation, smallest, walks, *proposals, clock.threads,
         )  # fmt: skip
-        won = claims.settle(target, claim, cells.id, state.occupant, False, clock.threads)
-        claims.move(won, target, cells.site, state.occupant, clock.threads)
-        kernel.settle_headings(won, direction, cells.heading)
+        row, target, claim, direction = (column[:made] for column in proposals)
+        claims.mark(row, target, claim, cells.id, state.occupant, clock.threads)
+        kernel.hop(row, target, direction, cells.heading, cells.site, state.occupant, clock.threads)
 
     def _walks(self, state: State) -> np.ndarray:
-        column = state.config.column
-        rate = 6.0 * column("motility") / state.config.geometry.voxel**2 * self.free_fraction
-        names = ("motility_gain", "motility_half_signal", "persistence_time", "chemotactic_sensitivity")
-        return np.ascontiguousarray(np.stack([rate, *(column(name) for name in names)], axis=1))
+        config = state.config
+        walks = config.columns(
+            "motility", "motility_gain", "motility_half_signal", "persistence_time", "chemotactic_sensitivity"
+        )
+        walks[:, 0] = 6.0 * walks[:, 0] / config.geometry.voxel**2 * self.free_fraction
+        return walks

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from marrowsim._engine import niche as kernel
+from marrowsim.config import Config
 from marrowsim.parameters import parameter
 from marrowsim.processes.base import Clock, ShippedProcess
 from marrowsim.state import State
@@ -22,6 +23,7 @@ class Niche(ShippedProcess):
     name: ClassVar[str] = "niche"
     reads: ClassVar[tuple[str, ...]] = ("cells", "fields", "slots")
     writes: ClassVar[tuple[str, ...]] = ("cells", "occupant")
+    interleaved: ClassVar[bool] = True
 
     binding_rate: Rate = parameter(
         "0.02 /min", "binding to a slot at the reference signal", symbol="k_on",
@@ -44,15 +46,20 @@ class Niche(ShippedProcess):
         self._release(state, clock)
         self._bind(state, clock)
 
+    def fastest(self, config: Config) -> float:
+        """Binding, release or displacement at the reference signal."""
+        binding = self.binding_rate * config.column("niche_affinity").max()
+        return float(max(binding, self.release_rate, config.column("displacement_rate").max()))
+
     def _release(self, state: State, clock: Clock) -> None:
         cells, receptor = state.cells, state.config.receptor
-        released = np.zeros(len(cells), dtype=np.uint8)
+        released = np.empty(len(state.slots), dtype=np.int32)
         kernel.release(
-            clock.seed, clock.step, clock.dt, cells.id, cells.status, cells.site, cells.cxcr4, state.fields["cxcl12"],
-            receptor.half_occupancy, receptor.desensitisation, self.release_rate, self.release_sensitivity,
-            self.reference_signal, released, clock.threads,
+            clock.seed, clock.step, clock.substep, clock.dt, state.slots, cells.id, cells.status, cells.cxcr4,
+            state.occupant, state.fields["cxcl12"], receptor.half_occupancy, receptor.desensitisation,
+            self.release_rate, self.release_sensitivity, self.reference_signal, released, clock.threads,
         )  # fmt: skip
-        state.tally("released", np.flatnonzero(released))
+        state.tally("released", released[released >= 0])
 
     def _bind(self, state: State, clock: Clock) -> None:
         cells, config = state.cells, state.config
@@ -60,9 +67,9 @@ class Niche(ShippedProcess):
         claim = np.empty(len(state.slots), dtype=np.uint32)
         holds = np.stack([config.column("niche_affinity"), config.column("displacement_rate")], axis=1)
         kernel.propose(
-            clock.seed, clock.step, clock.dt, state.slots, cells.type, cells.status, cells.cxcr4, state.occupant,
-            state.fields["cxcl12"], config.receptor.half_occupancy, config.receptor.desensitisation, self.binding_rate,
-            self.reference_signal, np.ascontiguousarray(holds), candidate, claim, clock.threads,
+            clock.seed, clock.step, clock.substep, clock.dt, state.slots, cells.type, cells.status, cells.cxcr4,
+            state.occupant, state.fields["cxcl12"], config.receptor.half_occupancy, config.receptor.desensitisation,
+            self.binding_rate, self.reference_signal, np.ascontiguousarray(holds), candidate, claim, clock.threads,
         )  # fmt: skip
         chosen = np.flatnonzero(candidate >= 0)
         order = chosen[np.lexsort((state.slots[chosen], claim[chosen]))]

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from marrowsim import tissues
 from marrowsim.processes import Clock
+from marrowsim.schedule import schedule_of, updates
 from marrowsim.state import Status
 
 CELL = {"label": "cell", "cxcr4": 1.0}
@@ -36,6 +38,32 @@ def test_clearance_is_exponential(make_state):
     left = 5000 * np.exp(-0.7)
     assert len(state.cells) == pytest.approx(left, abs=4 * np.sqrt(left / 2))
     assert state.tallies == {"cleared:cell": 5000 - len(state.cells)}
+
+
+@pytest.mark.parametrize("dt", [1.0, 6.0, 30.0])
+def test_times_of_clearance_are_exponential_for_any_step(make_state, dt):
+    """Target A13: counts of each half hour against the law."""
+    state = in_blood(make_state, 6000, CELL | {"clearance_rate": "0.02 /min"})
+    circulation, left = state.config.processes["circulation"], [6000]
+    for step in range(round(180 / dt)):
+        circulation.update(state, Clock(step, dt, 1, 1))
+        if (step + 1) * dt % 30 == 0:
+            left.append(len(state.cells))
+    expected = 6000 * np.exp(-0.02 * np.arange(0, 181, 30))
+    counts, law = (np.append(-np.diff(numbers), numbers[-1]) for numbers in (left, expected))
+    assert stats.chisquare(counts, law).pvalue > 0.01
+
+
+def test_substeps_follow_one_another(make_state):
+    """In one long step cells arrest, cross the wall, and leave again."""
+    cell = CELL | {"arrest_rate": "1 /min", "arrest_floor": 1.0, "extravasation_time": "2 min", "egress_rate": "1 /min"}
+    state = in_blood(make_state, 200, cell)
+    for process, part in updates(schedule_of(state.config), state.config, Clock(0, 30.0, 1, 1)):
+        if process.name == "circulation":
+            process.update(state, part)
+    assert state.tallies["arrested:cell"] > 400
+    assert state.tallies["left into blood:cell"] > 200
+    assert len(state.cells) == 200
 
 
 @pytest.mark.parametrize(("concentration", "antagonist"), [(0.0, 0.0), (1.0, 0.0), (1.0, 1000.0), (4.0, 0.0)])

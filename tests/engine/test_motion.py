@@ -10,7 +10,9 @@ WALKER = {"label": "walker", "motility": "1000 um^2/h"}  # 1 hop a minute at 10 
 
 
 def positions(state):
-    return np.stack(np.unravel_index(state.cells.site, state.tissue.shape), axis=1).astype(float)
+    """Of the cells in the order of their ids."""
+    sites = state.cells.site[np.argsort(state.cells.id)]
+    return np.stack(np.unravel_index(sites, state.tissue.shape), axis=1).astype(float)
 
 
 def walk(state, minutes, first=0):
@@ -37,13 +39,15 @@ def occupancy_to_concentration(theta, half=4.0):
     return (half * theta / (1.0 - theta)).astype(np.float32)
 
 
-def test_free_walkers_diffuse_with_h2_m_over_6(make_state):
+def test_free_walkers_diffuse_with_h2_m_over_6(make_state, record_property):
     shape = (160, 160, 160)
     state = make_state(shape, {"walker": random_sites(10_000, inner(shape, 20), 1)}, {"walker": WALKER})
     start = positions(state)
     walk(state, 60)
     displacement = positions(state) - start
-    assert (displacement**2).sum(axis=1).mean() == pytest.approx(60.0, rel=0.02)
+    spread = (displacement**2).sum(axis=1).mean()
+    record_property("Closed forms", f"A7 | {spread / 60.0:.3f} of m h^2 t, 1e4 walkers")
+    assert spread == pytest.approx(60.0, rel=0.02)
     assert abs(displacement.mean(axis=0)).max() < 4 * np.sqrt(20 / 10_000)
 
 
@@ -61,22 +65,26 @@ def test_persistent_walkers_keep_their_direction_for_the_persistence_time(make_s
     assert ((positions(state) - middle) ** 2).sum(axis=1).mean() == pytest.approx(ideal, rel=0.05)
 
 
+@pytest.mark.parametrize(("attempts", "tolerance"), [(0.04, 0.03), (0.2, 0.08)])
 @pytest.mark.parametrize(("filled", "expected"), [(0.25, 0.707), (0.5, 0.424), (0.75, 0.188)])
-def test_tracer_diffusion_under_exclusion_converges_to_the_exclusion_process(make_state, filled, expected):
-    """D_tr / D_0 = (1 - c) f(c) as the attempt probability goes to 0."""
+def test_tracer_diffusion_under_exclusion_converges_to_the_exclusion_process(
+    make_state, record_property, filled, expected, attempts, tolerance
+):
+    """D_tr / D_0 = (1 - c) f(c) as the attempt probability goes to 0; at 0.2, the one in use, it is lower."""
     shape = (72, 72, 72)
     sites = random_sites(int(filled * 72**3), np.arange(72**3), 3)
-    overrides = {"processes.motility.attempts": 0.04}
+    overrides = {"processes.motility.attempts": attempts}
     state = make_state(shape, {"walker": sites}, {"walker": WALKER}, overrides)
     walk(state, 12)
     start = positions(state)
     tracked = ((start > 15) & (start < 56)).all(axis=1)
     walk(state, 40, first=12)
     moved = ((positions(state) - start)[tracked] ** 2).sum(axis=1).mean()
-    assert moved / 40 == pytest.approx(expected, rel=0.03)
+    record_property("Closed forms", f"A8 | {moved / 40:.3f} ({expected}) at attempts of {attempts}")
+    assert moved / 40 == pytest.approx(expected, rel=tolerance)
 
 
-def test_exclusion_leaves_collective_diffusion_unchanged(make_state):
+def test_exclusion_leaves_collective_diffusion_unchanged(make_state, record_property):
     """A cosine mode of density decays with D_0, whatever the density."""
     length = 40
     shape = (40, 40, length)
@@ -92,11 +100,13 @@ def test_exclusion_leaves_collective_diffusion_unchanged(make_state):
     first = amplitude()
     walk(state, 600)
     rate = 2 * (1 - np.cos(np.pi / length)) / 6
-    assert amplitude() / first == pytest.approx(np.exp(-rate * 600), rel=0.03)
+    left, law = amplitude() / first, np.exp(-rate * 600)
+    record_property("Closed forms", f"A9 | mode at {left / law:.3f} of its law")
+    assert left == pytest.approx(law, rel=0.03)
 
 
 @pytest.mark.parametrize("per_hop", [0.05, 0.3, 1.0])
-def test_chemotactic_index_is_sinh_over_2_plus_cosh(make_state, per_hop):
+def test_chemotactic_index_is_sinh_over_2_plus_cosh(make_state, record_property, per_hop):
     """Hops up a linear occupancy gradient, kappa dtheta = per_hop."""
     shape = (160, 160, 100)
     walker = WALKER | {"cxcr4": 1.0, "chemotactic_sensitivity": per_hop / 0.008}
@@ -108,10 +118,12 @@ def test_chemotactic_index_is_sinh_over_2_plus_cosh(make_state, per_hop):
     walk(state, 6)
     hops = 6.0
     index = (positions(state) - start)[:, 2].mean() / hops
-    assert index == pytest.approx(np.sinh(per_hop) / (2 + np.cosh(per_hop)), abs=0.012)
+    law = np.sinh(per_hop) / (2 + np.cosh(per_hop))
+    record_property("Closed forms", f"A11 | {index:.3f} ({law:.3f})")
+    assert index == pytest.approx(law, abs=0.012)
 
 
-def test_single_walkers_settle_as_exp_2_kappa_theta(make_state):
+def test_single_walkers_settle_as_exp_2_kappa_theta(make_state, record_property):
     length = 32
     shape = (64, 64, length)
     walker = WALKER | {"cxcr4": 1.0, "chemotactic_sensitivity": 10.0}
@@ -130,7 +142,9 @@ def test_single_walkers_settle_as_exp_2_kappa_theta(make_state):
     law = np.exp(2 * 10.0 * theta)
     law /= law.mean()
     assert density[0] / density[-1] == pytest.approx(law[0] / law[-1], rel=0.15)
-    assert np.abs(density / law - 1).max() < 0.12
+    off = np.abs(density / law - 1).max()
+    record_property("Closed forms", f"A15 | {off:.0%} off at most")
+    assert off < 0.12
 
 
 def test_walls_of_the_box_and_solid_tissue_are_never_entered(make_state):
@@ -138,10 +152,10 @@ def test_walls_of_the_box_and_solid_tissue_are_never_entered(make_state):
     tissue[:, :, 5] = 2
     free = np.flatnonzero(tissue.ravel() == 1)
     state = make_state(tissue.shape, {"walker": random_sites(300, free, 8)}, {"walker": WALKER}, tissue=tissue)
-    sides = (state.cells.site % 12) > 5
+    sides = positions(state)[:, 2] > 5
     walk(state, 200)
     assert (state.tissue.ravel()[state.cells.site] == 1).all()
-    np.testing.assert_array_equal((state.cells.site % 12) > 5, sides)
+    np.testing.assert_array_equal(positions(state)[:, 2] > 5, sides)
 
 
 def test_one_cell_a_voxel_and_the_lattice_knows_it(make_state):

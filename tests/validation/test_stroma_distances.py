@@ -10,6 +10,7 @@ from marrowsim.geometry.placement import endosteal_sites, luminal_sites, place_s
 from marrowsim.geometry.trabecular import generate_trabecular
 from marrowsim.geometry.vessels import grow_vessels
 from marrowsim.tissues import SINUSOID
+from marrowsim.validation import interval_text
 
 pytestmark = pytest.mark.slow
 
@@ -66,27 +67,13 @@ def compare(stroma, endothelium, everything):
         one, other = (np.concatenate([group[c] for c in chosen]) for group in groups)
         ratios[sample] = np.median(one) / np.median(other) if len(one) else np.nan
     low, high = np.nanpercentile(ratios, [2.5, 97.5])
-    return {
-        "spots": len(stroma),
-        "endothelium": tree.n,
-        "median": np.median(near),
-        "null": np.median(far),
-        "ratio": np.median(near) / np.median(far),
-        "low": low,
-        "high": high,
-        "within": np.mean(near <= 20),
-        "null_within": np.mean(far <= 20),
-    }
-
-
-HEAD = "marrow".ljust(28) + "stroma endothelium  median    null  ratio [95 %]         <= 20 um / null"
+    medians = {"median": np.median(near), "null": np.median(far)}
+    return medians | {"ratio": medians["median"] / medians["null"], "low": low, "high": high}
 
 
 def row(name, found):
-    counts = f"{name:28s}{found['spots']:6d} {found['endothelium']:11d}"
-    medians = f"{found['median']:7.1f} {found['null']:7.1f}"
-    ratio = f"{found['ratio']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
-    return f"{counts} {medians}  {ratio}    {found['within']:.2f} / {found['null_within']:.2f}"
+    ratio = interval_text((found["ratio"], found["low"], found["high"]))
+    return f"{name} | {found['median']:.1f} | {found['null']:.1f} | {ratio}"
 
 
 @pytest.fixture(scope="module")
@@ -105,27 +92,21 @@ def model():
     }
 
 
-def test_human_double_positive_cells_lie_nearer_to_endothelium_than_the_null(shared_data, capsys):
+@pytest.mark.parametrize("donor", DONORS)
+def test_human_double_positive_cells_lie_nearer_to_endothelium_than_the_null(shared_data, record_property, donor):
     with np.load(shared_data / "human_marrow_spots.npz") as spots:
-        found = {}
-        for donor in DONORS:
-            kinds = [spots[f"{donor}_{kind}"].astype(float) for kind in KINDS]
-            found[donor] = compare(kinds[4], kinds[1], kinds)
-    with capsys.disabled():
-        print("\n" + HEAD)
-        for donor in DONORS:
-            print(row(f"human {donor} CXCL12+CD271+", found[donor]))
-    assert all(found[donor]["ratio"] < 1 for donor in DONORS)
+        kinds = [spots[f"{donor}_{kind}"].astype(float) for kind in KINDS]
+    found = compare(kinds[4], kinds[1], kinds)
+    record_property("Stroma and endothelium", row(donor, found))
+    assert found["ratio"] < 1
 
 
-def test_model_car_cells_lie_nearer_to_sinusoids_than_the_null(model, capsys):
+def test_model_car_cells_lie_nearer_to_sinusoids_than_the_null(model, record_property):
     kinds = list(model.values())
     full = compare(model["car"], model["endothelium"], kinds)
     walls = model["endothelium"]
     sparse = walls[draws(len(walls), 50) < 2900 / len(walls)]
     thinned = compare(model["car"], sparse, [sparse if k is walls else k for k in kinds])
-    with capsys.disabled():
-        print("\n" + HEAD)
-        print(row("model CAR, every wall voxel", full))
-        print(row("model CAR, 2900 spots /mm3", thinned))
+    record_property("Stroma and endothelium", row("model, every wall voxel", full))
+    record_property("Stroma and endothelium", row("model, endothelium thinned to 2900 spots /mm3", thinned))
     assert full["high"] < 1

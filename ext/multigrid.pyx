@@ -34,7 +34,7 @@ cdef enum:
 
 cdef Py_ssize_t PARALLEL_VOXELS = 100000
 cdef Py_ssize_t TILE_VOXELS = 8192
-cdef float OVER = 1.2
+cdef float OVER = 1.25
 
 cdef struct Slab:
     # The opening stage takes the planes first ... last - 1, half sweep k those from first + (k + 1) * grow_first
@@ -61,8 +61,9 @@ cdef int threads_for(Level level, int threads) noexcept nogil:
     return threads if level.nz * level.ny * level.nx >= PARALLEL_VOXELS else 1
 
 
-cdef void relax_rows(Level level, int colour, float omega, Py_ssize_t z, Py_ssize_t y, Py_ssize_t rows) noexcept nogil:
-    """One half sweep of some rows of one plane."""
+cdef void relax_rows(Level level, int colour, float omega, Py_ssize_t z, Py_ssize_t y, Py_ssize_t rows,
+                     Py_ssize_t ahead) noexcept nogil:
+    """One half sweep of some rows of one plane; fetches the same rows `ahead` planes further on."""
     cdef Py_ssize_t row = level.row
     cdef Py_ssize_t plane = (level.ny + 2) * row
     cdef Py_ssize_t parity = (z + y + colour) & 1
@@ -71,7 +72,7 @@ cdef void relax_rows(Level level, int colour, float omega, Py_ssize_t z, Py_ssiz
     cdef float* v = &level.u[other, z + 1, y + 1, 0]
     if level.finest:
         relax_unit(u, &level.d[colour, z + 1, y + 1, 0], &level.s[colour, z + 1, y + 1, 0], v, rows, level.half,
-                   row, plane, parity, omega)
+                   row, plane, parity, omega, ahead * plane if z + ahead < level.nz else 0)
     else:
         relax_faces(
             u, &level.d[colour, z + 1, y + 1, 0], &level.s[colour, z + 1, y + 1, 0], v,
@@ -158,7 +159,8 @@ cdef void work_tile(Level fine, Level coarse, Terms terms, Pass* work, Slab* sla
             if slab.first + (k + 1) * slab.grow_first <= z < slab.last + (k + 1) * slab.grow_last:
                 first = top - 1 - k if top > 0 else 0
                 last = bottom - 1 - k if bottom < fine.ny else fine.ny
-                relax_rows(fine, k & 1, work.omega[k], z, first, last - first)
+                relax_rows(fine, k & 1, work.omega[k], z, first, last - first,
+                           k + 2 if k < 2 and work.opening != LOAD else 0)
         ready = step - HALF_SWEEPS
         if work.closing == RESTRICT:
             ready = (ready - 2) >> 1

@@ -52,7 +52,7 @@ cdef extern from "multigrid_rows.h" nogil:
         const float* w
 
     void relax_unit(float* u, const float* d, const float* s, const float* v, Py_ssize_t rows, Py_ssize_t n,
-                    Py_ssize_t row, Py_ssize_t plane, Py_ssize_t parity, float omega)
+                    Py_ssize_t row, Py_ssize_t plane, Py_ssize_t parity, float omega, Py_ssize_t ahead)
     void relax_faces(float* u, const float* d, const float* s, const float* v, const float* gx,
                      const float* gy, const float* gz, const float* hx, const float* hy, const float* hz,
                      Py_ssize_t rows, Py_ssize_t n, Py_ssize_t row, Py_ssize_t plane, Py_ssize_t parity,
@@ -67,11 +67,12 @@ cdef extern from "multigrid_rows.h" nogil:
     void set_diagonal(float* d, const float* w, const float* faces, const float* sinks, Py_ssize_t n)
     void split_row(float* even, float* odd, const float* line, Py_ssize_t n)
     void merge_row(float* line, const float* even, const float* odd, Py_ssize_t n)
-    void load_plain(Part even, Part odd, float* sinks, const float* c, const float* source, const float* rate,
-                    float scale, Py_ssize_t nx, Py_ssize_t row, Py_ssize_t plane, Inspection* seen)
-    void load_general(Part even, Part odd, float* sinks, const float* c, const float* source, const float* rate,
+    void load_plain(const Part* even, const Part* odd, float* sinks, const float* c, const float* source, const float* rate,
+                    float scale, Py_ssize_t nx, Py_ssize_t row, Py_ssize_t plane, Py_ssize_t ahead,
+                    Inspection* seen)
+    void load_general(const Part* even, const Part* odd, float* sinks, const float* c, const float* source, const float* rate,
                       const float* uptake, float half_saturation, float scale, Py_ssize_t nx, Py_ssize_t row,
-                      Py_ssize_t plane, Inspection* seen)
+                      Py_ssize_t plane, Py_ssize_t ahead, Inspection* seen)
     void store_plain(float* field, float* terms, const float* u0, const float* u1, const float* d0,
                      const float* d1, const float* source, const float* rate, Py_ssize_t nx, int* least,
                      double* sums)

@@ -5,17 +5,27 @@ import numpy as np
 from libc.stdint cimport int64_t
 
 
-def array_of(shape, int place, float value):
-    """A float32 array that starts at a cache line, at another place of its page for each `place`: loads that
-    follow stores to the same place of another page are held up."""
-    size = int(np.prod(shape))
-    raw = np.empty(size + 1024, np.float32)
-    start = (-raw.ctypes.data % 4096) // 4 + 112 * place
-    if start + size > raw.size:
-        start = (-raw.ctypes.data % 64) // 4
-    array = raw[start:start + size].reshape(shape)
-    array[...] = value
-    return array
+cdef class Arena:
+    """One piece of memory for all the arrays of a hierarchy, so that they lie on large pages.
+
+    Arrays start at cache lines, each at another place of its page than the one before: loads that follow stores
+    to the same place of another page are held up.
+    """
+
+    cdef object memory
+    cdef Py_ssize_t used
+
+    def __init__(self, Py_ssize_t arrays, Py_ssize_t floats):
+        self.memory = np.empty(floats + 1024 * (arrays + 1), np.float32)
+        self.used = (-self.memory.ctypes.data % 4096) // 4
+
+    def array(self, shape, float value):
+        """A float32 array of this shape, filled with a value."""
+        size = int(np.prod(shape))
+        array = self.memory[self.used:self.used + size].reshape(shape)
+        array[...] = value
+        self.used += (size + 15) // 16 * 16 + 112
+        return array
 
 
 cdef class Level:
@@ -25,28 +35,41 @@ cdef class Level:
     ----------
     nz, ny, nx : voxels.
     finest : whether couplings between open voxels are 1; other levels keep face conductances.
-    like : level of the same size whose unknown, diagonal and right-hand side this one uses too.
     """
 
-    def __init__(self, Py_ssize_t nz, Py_ssize_t ny, Py_ssize_t nx, bint finest, Level like=None):
+    def __init__(self, Py_ssize_t nz, Py_ssize_t ny, Py_ssize_t nx, bint finest):
         self.nz, self.ny, self.nx = nz, ny, nx
         self.half = ((nx + 1) // 2 + 7) // 8 * 8
         self.finest = finest
         self.between = 0
         self.row = ((nx + 1) // 2 // 16 + 1) * 16
-        shape = (2, nz + 2, ny + 2, self.row)
+
+    @property
+    def shape(self):
+        """Shape of the arrays."""
+        return (2, self.nz + 2, self.ny + 2, self.row)
+
+    @property
+    def own_arrays(self):
+        """Number of arrays that no other hierarchy can share."""
+        return 1 if self.finest else 5
+
+    def take(self, Arena arena, Level like=None):
+        """Take arrays out of an arena; unknown, diagonal and right-hand side are those of `like` where it is given."""
         if like is None:
-            self.u, self.d, self.s = (array_of(shape, place, value) for place, value in enumerate((0, CLOSED, 0)))
+            self.u = arena.array(self.shape, 0)
+            self.d = arena.array(self.shape, CLOSED)
+            self.s = arena.array(self.shape, 0)
         else:
             self.u, self.d, self.s = like.u, like.d, like.s
-        self.w = array_of(shape, 3, 0)
-        if not finest:
-            self.n, self.gx, self.gy, self.gz = (array_of(shape, place, 0) for place in range(4, 8))
+        self.w = arena.array(self.shape, 0)
+        if not self.finest:
+            self.n, self.gx, self.gy, self.gz = (arena.array(self.shape, 0) for _ in range(4))
 
     @property
     def nbytes(self):
         """Bytes of the arrays that this level may share, and of those that are its own."""
-        return 3 * self.w.nbytes, self.w.nbytes * (1 if self.finest else 5)
+        return 3 * self.w.nbytes, self.own_arrays * self.w.nbytes
 
     def openness(self, Py_ssize_t first, Py_ssize_t last):
         """Which voxels of the planes first ... last - 1 are open: bool [z, y, x]."""
@@ -75,8 +98,13 @@ def build_levels(Py_ssize_t nz, Py_ssize_t ny, Py_ssize_t nx, list like=None):
 
     With `like`, the levels of a hierarchy of the same size, the two use one working memory in turn.
     """
-    levels = [Level(nz, ny, nx, True, like[0] if like else None)]
+    levels = [Level(nz, ny, nx, True)]
     while nz * ny * nx > 1:
         nz, ny, nx = (nz + 1) // 2, (ny + 1) // 2, (nx + 1) // 2
-        levels.append(Level(nz, ny, nx, False, like[len(levels)] if like else None))
+        levels.append(Level(nz, ny, nx, False))
+    counts = [level.own_arrays + (0 if like else 3) for level in levels]
+    floats = sum(count * int(np.prod(level.shape)) for count, level in zip(counts, levels))
+    arena = Arena(sum(counts), floats)
+    for depth, level in enumerate(levels):
+        level.take(arena, like[depth] if like else None)
     return levels

@@ -93,16 +93,33 @@ INLINED float reciprocal(float d)
     return both.f * (2.0f - d * both.f);
 }
 
+/* Ask for the cache lines of n floats before they are needed. */
+INLINED void fetch(const float *values, ptrdiff_t n)
+{
+#if defined(__GNUC__)
+    for (ptrdiff_t i = 0; i < n; i += LANES)
+        __builtin_prefetch(values + i, 1, 2);
+#else
+    (void)values;
+    (void)n;
+#endif
+}
+
 /* One half sweep of relaxation by `omega` over some rows of a plane with unit couplings. `v` is the
  * other colour; a voxel with index i in its row sees v[i - 1 + p] and v[i + p] along x, where p is
- * its row's parity. */
+ * its row's parity. Fetches the same rows `ahead` floats further on, if that is not 0. */
 INLINED void relax_unit_body(float *u, const float *d, const float *s, const float *v,
-                             ptrdiff_t rows, ptrdiff_t n, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t parity, float
-                             omega)
+                             ptrdiff_t rows, ptrdiff_t n, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t parity,
+                             float omega, ptrdiff_t ahead)
 {
     n &= ~(ptrdiff_t)(ROW_MULTIPLE - 1);
     for (ptrdiff_t y = 0; y < rows; y++, u += row, d += row, s += row, v += row) {
         const float *left = v - 1 + ((parity + y) & 1);
+        if (ahead) {
+            fetch(u + ahead, n);
+            fetch(d + ahead, n);
+            fetch(s + ahead, n);
+        }
         NO_OVERLAP
         for (ptrdiff_t i = 0; i < n; i++) {
             float sum = ((left[i] + left[i + 1]) + (v[i - row] + v[i + row])) + (v[i - plane] + v[i + plane]);
@@ -112,8 +129,8 @@ INLINED void relax_unit_body(float *u, const float *d, const float *s, const flo
 }
 
 ROW_KERNEL(relax_unit, (float *u, const float *d, const float *s, const float *v, ptrdiff_t rows,
-            ptrdiff_t n, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t parity, float omega),
-           (u, d, s, v, rows, n, row, plane, parity, omega))
+            ptrdiff_t n, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t parity, float omega, ptrdiff_t ahead),
+           (u, d, s, v, rows, n, row, plane, parity, omega, ahead))
 
 /* The same with face conductances: gx, gy, gz of this colour lead to the next voxel along each
  * axis, hx, hy, hz are those of the other colour. */
@@ -308,14 +325,26 @@ INLINED float equation(float *u, float *d, float *s, Inspection *seen, float w, 
 
 /* Equations of one row of the lattice: `even` and `odd` are the colours of its voxels with even and
  * odd x. Adds the sinks of both to `sinks`. */
-INLINED void load_line(Part even, Part odd, float *sinks, const float *c, const float *source,
+INLINED void load_line(const Part *even, const Part *odd, float *sinks, const float *c, const float *source,
                        const float *rate, const float *uptake, float half_saturation, float scale, ptrdiff_t nx,
-                       ptrdiff_t row, ptrdiff_t plane, Inspection *all, const int plain)
+                       ptrdiff_t row, ptrdiff_t plane, ptrdiff_t ahead, Inspection *all, const int plain)
 {
-    const float *v = odd.w, *w = even.w;
-    float *u0 = even.u, *d0 = even.d, *s0 = even.s;
-    float *u1 = odd.u, *d1 = odd.d, *s1 = odd.s;
+    const float *v = odd->w, *w = even->w;
+    float *u0 = even->u, *d0 = even->d, *s0 = even->s;
+    float *u1 = odd->u, *d1 = odd->d, *s1 = odd->s;
     uint32_t largest = all->largest, stray = all->stray, least = all->least;
+    if (ahead) {
+        fetch(u0 + plane, nx / 2);
+        fetch(d0 + plane, nx / 2);
+        fetch(s0 + plane, nx / 2);
+        fetch(u1 + plane, nx / 2);
+        fetch(d1 + plane, nx / 2);
+        fetch(s1 + plane, nx / 2);
+        fetch(w + 2 * plane, nx / 2);
+        fetch(v + 2 * plane, nx / 2);
+        fetch(c + ahead, nx);
+        fetch(source + ahead, nx);
+    }
     Inspection one, two;
     ptrdiff_t i;
     NO_OVERLAP
@@ -345,28 +374,30 @@ INLINED void load_line(Part even, Part odd, float *sinks, const float *c, const 
 }
 
 /* Without saturable uptake and with a relative diffusivity of 0 or 1 only. */
-INLINED void load_plain_body(Part even, Part odd, float *sinks, const float *c, const
+INLINED void load_plain_body(const Part *even, const Part *odd, float *sinks, const float *c, const
                              float *source, const float *rate, float scale, ptrdiff_t nx, ptrdiff_t row, ptrdiff_t
-                             plane, Inspection *seen)
+                             plane, ptrdiff_t ahead, Inspection *seen)
 {
-    load_line(even, odd, sinks, c, source, rate, rate, 1.0f, scale, nx, row, plane, seen, 1);
+    load_line(even, odd, sinks, c, source, rate, rate, 1.0f, scale, nx, row, plane, ahead, seen, 1);
 }
 
-ROW_KERNEL(load_plain, (Part even, Part odd, float *sinks, const float *c, const float *source, const
-            float *rate, float scale, ptrdiff_t nx, ptrdiff_t row, ptrdiff_t plane, Inspection *seen),
-           (even, odd, sinks, c, source, rate, scale, nx, row, plane, seen))
+ROW_KERNEL(load_plain, (const Part *even, const Part *odd, float *sinks, const float *c, const float *source, const
+            float *rate, float scale, ptrdiff_t nx, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t ahead,
+            Inspection *seen),
+           (even, odd, sinks, c, source, rate, scale, nx, row, plane, ahead, seen))
 
-INLINED void load_general_body(Part even, Part odd, float *sinks, const float *c, const
+INLINED void load_general_body(const Part *even, const Part *odd, float *sinks, const float *c, const
                                float *source, const float *rate, const float *uptake, float half_saturation, float
-                               scale, ptrdiff_t nx, ptrdiff_t row, ptrdiff_t plane, Inspection *seen)
+                               scale, ptrdiff_t nx, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t ahead,
+            Inspection *seen)
 {
-    load_line(even, odd, sinks, c, source, rate, uptake, half_saturation, scale, nx, row, plane, seen, 0);
+    load_line(even, odd, sinks, c, source, rate, uptake, half_saturation, scale, nx, row, plane, ahead, seen, 0);
 }
 
-ROW_KERNEL(load_general, (Part even, Part odd, float *sinks, const float *c, const float *source, const
+ROW_KERNEL(load_general, (const Part *even, const Part *odd, float *sinks, const float *c, const float *source, const
             float *rate, const float *uptake, float half_saturation, float scale, ptrdiff_t nx, ptrdiff_t row,
-            ptrdiff_t plane, Inspection *seen),
-           (even, odd, sinks, c, source, rate, uptake, half_saturation, scale, nx, row, plane, seen))
+            ptrdiff_t plane, ptrdiff_t ahead, Inspection *seen),
+           (even, odd, sinks, c, source, rate, uptake, half_saturation, scale, nx, row, plane, ahead, seen))
 
 /* Add the sums of every 16th of n values to 16 lanes. The values of one call are summed in single precision. */
 #if defined(__GNUC__)

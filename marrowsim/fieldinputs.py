@@ -119,9 +119,9 @@ def relative_by_code(tissue: np.ndarray, relative: Mapping[int, float] | None) -
             )
         )
     for code, value in relative.items():
-        value = number(f"relative_diffusivity[{code}]", value, "relative to diffusivity")
+        factor = number(f"relative_diffusivity[{code}]", value, "relative to diffusivity")
         if 0 <= code < 256:
-            table[code] = value
+            table[code] = factor
     missing = np.setdiff1d(np.unique(tissue), [code for code in relative if 0 <= code < 256])
     if missing.size:
         raise FieldError(

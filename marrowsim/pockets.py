@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from marrowsim._engine import multigrid_pockets
 from marrowsim._engine.components import Components
 from marrowsim._engine.multigrid_levels import Level

@@ -242,6 +242,23 @@ def test_voxels_without_sink_next_to_sinks():
     assert c[0, 0, 0] == pytest.approx(1.0, rel=1e-3)
 
 
+@pytest.mark.parametrize("size", [40, 62, 64])
+@pytest.mark.parametrize("length", [5, 10])
+def test_two_cycles_from_a_cold_start_and_one_from_a_warm_one(size, length):
+    relative, source = random_case((size, size, size), 0.2, seed=4)
+    solver = fields.FieldSolver(relative, SPACING, 300.0)
+    reference, c = np.zeros((2, *source.shape), np.float32)
+    solver.solve(reference, source, decay_for(length), cycles=15)
+    solver.solve(c, source, decay_for(length), cycles=2)
+    assert error(c, reference) < 1e-3
+    moved = np.roll(source, 1, axis=2) * (relative > 0)
+    tenth = np.random.default_rng(1).random(source.shape) < 0.1
+    solver.solve(c, np.where(tenth, moved, source), decay_for(length), cycles=15)
+    before = error(c, reference)
+    solver.solve(c, source, decay_for(length), cycles=1)
+    assert error(c, reference) < 0.08 * before
+
+
 def test_update_mask_equals_a_new_solver():
     rng = np.random.default_rng(10)
     relative, source = random_case((23, 26, 29), 0.3, seed=10)

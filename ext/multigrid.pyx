@@ -160,7 +160,7 @@ cdef void work_tile(Level fine, Level coarse, Terms terms, Pass* work, Slab* sla
                 first = top - 1 - k if top > 0 else 0
                 last = bottom - 1 - k if bottom < fine.ny else fine.ny
                 relax_rows(fine, k & 1, work.omega[k], z, first, last - first,
-                           k + 2 if k < 2 and work.opening != LOAD else 0)
+                           k + 2 if k < 2 else 0)
         ready = step - HALF_SWEEPS
         if work.closing == RESTRICT:
             ready = (ready - 2) >> 1

@@ -9,7 +9,7 @@ one colour and writes the other: it vectorises, and no order matters. Rows start
 
 cdef class Level:
     cdef readonly Py_ssize_t nz, ny, nx
-    cdef readonly Py_ssize_t half   # voxels of one colour in a row, rounded up to a multiple of 8
+    cdef readonly Py_ssize_t half   # voxels of one colour in a row, rounded up to a multiple of 16
     cdef readonly Py_ssize_t row    # floats from row to row, a multiple of 16
     cdef readonly bint finest
     cdef Py_ssize_t between         # voxels whose w is neither 0 nor 1

@@ -39,7 +39,7 @@ cdef class Level:
 
     def __init__(self, Py_ssize_t nz, Py_ssize_t ny, Py_ssize_t nx, bint finest):
         self.nz, self.ny, self.nx = nz, ny, nx
-        self.half = ((nx + 1) // 2 + 7) // 8 * 8
+        self.half = ((nx + 1) // 2 + 15) // 16 * 16
         self.finest = finest
         self.between = 0
         self.row = ((nx + 1) // 2 // 16 + 1) * 16

@@ -2,7 +2,7 @@
  *
  * Every element is computed by the same IEEE operations in the same order whichever instruction set
  * runs them, and floating sums go through a fixed number of lanes, so the copies made for wider
- * vectors give the same bits. Rows of one colour have a length that is a multiple of 8.
+ * vectors give the same bits. Rows of one colour have a length that is a multiple of 16.
  */
 #ifndef MARROWSIM_MULTIGRID_ROWS_H
 #define MARROWSIM_MULTIGRID_ROWS_H
@@ -54,7 +54,7 @@ static int vector_level(void)
 #endif
 
 #define LANES 16
-#define ROW_MULTIPLE 8
+#define ROW_MULTIPLE 16
 
 /* Diagonal of a closed voxel: the number whose `reciprocal` is 0, so that relaxation leaves it as it is. */
 #define CLOSED 0x1.e6238e0000000p+126f
@@ -93,17 +93,12 @@ INLINED float reciprocal(float d)
     return both.f * (2.0f - d * both.f);
 }
 
-/* Ask for the cache lines of n floats before they are needed. */
-INLINED void fetch(const float *values, ptrdiff_t n)
-{
+/* Ask for a cache line before it is needed. */
 #if defined(__GNUC__)
-    for (ptrdiff_t i = 0; i < n; i += LANES)
-        __builtin_prefetch(values + i, 1, 2);
+#define FETCH(address) __builtin_prefetch((address), 1, 2)
 #else
-    (void)values;
-    (void)n;
+#define FETCH(address)
 #endif
-}
 
 /* One half sweep of relaxation by `omega` over some rows of a plane with unit couplings. `v` is the
  * other colour; a voxel with index i in its row sees v[i - 1 + p] and v[i + p] along x, where p is
@@ -112,18 +107,22 @@ INLINED void relax_unit_body(float *u, const float *d, const float *s, const flo
                              ptrdiff_t rows, ptrdiff_t n, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t parity,
                              float omega, ptrdiff_t ahead)
 {
-    n &= ~(ptrdiff_t)(ROW_MULTIPLE - 1);
-    for (ptrdiff_t y = 0; y < rows; y++, u += row, d += row, s += row, v += row) {
-        const float *left = v - 1 + ((parity + y) & 1);
-        if (ahead) {
-            fetch(u + ahead, n);
-            fetch(d + ahead, n);
-            fetch(s + ahead, n);
-        }
-        NO_OVERLAP
-        for (ptrdiff_t i = 0; i < n; i++) {
-            float sum = ((left[i] + left[i + 1]) + (v[i - row] + v[i + row])) + (v[i - plane] + v[i + plane]);
-            u[i] += (omega * reciprocal(d[i])) * ((s[i] + sum) - d[i] * u[i]);
+    for (ptrdiff_t y = 0; y < rows; y++) {
+        for (ptrdiff_t first = 0; first < n; first += LANES) {
+            float *here = u + y * row + first;
+            const float *diagonal = d + y * row + first, *right = s + y * row + first;
+            const float *other = v + y * row + first, *left = other - 1 + ((parity + y) & 1);
+            const float *north = other - row, *south = other + row, *below = other - plane, *above = other + plane;
+            if (ahead) {
+                FETCH(here + ahead);
+                FETCH(diagonal + ahead);
+                FETCH(right + ahead);
+            }
+            NO_OVERLAP
+            for (ptrdiff_t i = 0; i < LANES; i++) {
+                float sum = ((left[i] + left[i + 1]) + (north[i] + south[i])) + (below[i] + above[i]);
+                here[i] += (omega * reciprocal(diagonal[i])) * ((right[i] + sum) - diagonal[i] * here[i]);
+            }
         }
     }
 }
@@ -333,18 +332,6 @@ INLINED void load_line(const Part *even, const Part *odd, float *sinks, const fl
     float *u0 = even->u, *d0 = even->d, *s0 = even->s;
     float *u1 = odd->u, *d1 = odd->d, *s1 = odd->s;
     uint32_t largest = all->largest, stray = all->stray, least = all->least;
-    if (ahead) {
-        fetch(u0 + plane, nx / 2);
-        fetch(d0 + plane, nx / 2);
-        fetch(s0 + plane, nx / 2);
-        fetch(u1 + plane, nx / 2);
-        fetch(d1 + plane, nx / 2);
-        fetch(s1 + plane, nx / 2);
-        fetch(w + 2 * plane, nx / 2);
-        fetch(v + 2 * plane, nx / 2);
-        fetch(c + ahead, nx);
-        fetch(source + ahead, nx);
-    }
     Inspection one, two;
     ptrdiff_t i;
     NO_OVERLAP

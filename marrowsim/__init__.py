@@ -10,9 +10,12 @@
 import importlib
 import os
 
-# Threads of the engine sleep at barriers instead of spinning: beside a busy neighbour, spinning
-# threads cost 10-50 times. Must be set before the OpenMP library is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# Threads of the engine wait at barriers for some tens of microseconds, about as long as waking takes, and
+# then sleep: beside a busy neighbour, threads that go on spinning cost 10-50 times. Must be set before the
+# OpenMP library is loaded; who sets a policy of their own keeps it.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    os.environ["OMP_WAIT_POLICY"] = "passive"
 
 __version__ = "0.1.0"
 

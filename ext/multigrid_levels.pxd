@@ -67,12 +67,12 @@ cdef extern from "multigrid_rows.h" nogil:
     void set_diagonal(float* d, const float* w, const float* faces, const float* sinks, Py_ssize_t n)
     void split_row(float* even, float* odd, const float* line, Py_ssize_t n)
     void merge_row(float* line, const float* even, const float* odd, Py_ssize_t n)
-    void load_plain(const Part* even, const Part* odd, float* sinks, const float* c, const float* source, const float* rate,
-                    float scale, Py_ssize_t nx, Py_ssize_t row, Py_ssize_t plane, Py_ssize_t ahead,
+    void load_plain(const Part* even, const Part* odd, float* sinks, const float* c, const float* source,
+                    const float* rate, float scale, Py_ssize_t nx, Py_ssize_t row, Py_ssize_t plane,
                     Inspection* seen)
-    void load_general(const Part* even, const Part* odd, float* sinks, const float* c, const float* source, const float* rate,
-                      const float* uptake, float half_saturation, float scale, Py_ssize_t nx, Py_ssize_t row,
-                      Py_ssize_t plane, Py_ssize_t ahead, Inspection* seen)
+    void load_general(const Part* even, const Part* odd, float* sinks, const float* c, const float* source,
+                      const float* rate, const float* uptake, float half_saturation, float scale, Py_ssize_t nx,
+                      Py_ssize_t row, Py_ssize_t plane, Inspection* seen)
     void store_plain(float* field, float* terms, const float* u0, const float* u1, const float* d0,
                      const float* d1, const float* source, const float* rate, Py_ssize_t nx, int* least,
                      double* sums)

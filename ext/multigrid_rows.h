@@ -326,7 +326,7 @@ INLINED float equation(float *u, float *d, float *s, Inspection *seen, float w, 
  * odd x. Adds the sinks of both to `sinks`. */
 INLINED void load_line(const Part *even, const Part *odd, float *sinks, const float *c, const float *source,
                        const float *rate, const float *uptake, float half_saturation, float scale, ptrdiff_t nx,
-                       ptrdiff_t row, ptrdiff_t plane, ptrdiff_t ahead, Inspection *all, const int plain)
+                       ptrdiff_t row, ptrdiff_t plane, Inspection *all, const int plain)
 {
     const float *v = odd->w, *w = even->w;
     float *u0 = even->u, *d0 = even->d, *s0 = even->s;
@@ -363,28 +363,28 @@ INLINED void load_line(const Part *even, const Part *odd, float *sinks, const fl
 /* Without saturable uptake and with a relative diffusivity of 0 or 1 only. */
 INLINED void load_plain_body(const Part *even, const Part *odd, float *sinks, const float *c, const
                              float *source, const float *rate, float scale, ptrdiff_t nx, ptrdiff_t row, ptrdiff_t
-                             plane, ptrdiff_t ahead, Inspection *seen)
+                             plane, Inspection *seen)
 {
-    load_line(even, odd, sinks, c, source, rate, rate, 1.0f, scale, nx, row, plane, ahead, seen, 1);
+    load_line(even, odd, sinks, c, source, rate, rate, 1.0f, scale, nx, row, plane, seen, 1);
 }
 
 ROW_KERNEL(load_plain, (const Part *even, const Part *odd, float *sinks, const float *c, const float *source, const
-            float *rate, float scale, ptrdiff_t nx, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t ahead,
+            float *rate, float scale, ptrdiff_t nx, ptrdiff_t row, ptrdiff_t plane,
             Inspection *seen),
-           (even, odd, sinks, c, source, rate, scale, nx, row, plane, ahead, seen))
+           (even, odd, sinks, c, source, rate, scale, nx, row, plane, seen))
 
 INLINED void load_general_body(const Part *even, const Part *odd, float *sinks, const float *c, const
                                float *source, const float *rate, const float *uptake, float half_saturation, float
-                               scale, ptrdiff_t nx, ptrdiff_t row, ptrdiff_t plane, ptrdiff_t ahead,
+                               scale, ptrdiff_t nx, ptrdiff_t row, ptrdiff_t plane,
             Inspection *seen)
 {
-    load_line(even, odd, sinks, c, source, rate, uptake, half_saturation, scale, nx, row, plane, ahead, seen, 0);
+    load_line(even, odd, sinks, c, source, rate, uptake, half_saturation, scale, nx, row, plane, seen, 0);
 }
 
 ROW_KERNEL(load_general, (const Part *even, const Part *odd, float *sinks, const float *c, const float *source, const
             float *rate, const float *uptake, float half_saturation, float scale, ptrdiff_t nx, ptrdiff_t row,
-            ptrdiff_t plane, ptrdiff_t ahead, Inspection *seen),
-           (even, odd, sinks, c, source, rate, uptake, half_saturation, scale, nx, row, plane, ahead, seen))
+            ptrdiff_t plane, Inspection *seen),
+           (even, odd, sinks, c, source, rate, uptake, half_saturation, scale, nx, row, plane, seen))
 
 /* Add the sums of every 16th of n values to 16 lanes. The values of one call are summed in single precision. */
 #if defined(__GNUC__)

@@ -91,7 +91,6 @@ cdef void load_rows(Level fine, Level coarse, Terms terms, Py_ssize_t z, Py_ssiz
     cdef float* parts = scratch + 4 * half
     cdef float* sinks
     cdef Part evens, odds
-    cdef Py_ssize_t ahead = fine.ny * fine.nx if z + 1 < fine.nz else 0
     for y in range(first, last):
         sinks = scratch + half * (8 + (y - first) // 2)
         if renew and (y & 1) == 0:
@@ -102,12 +101,12 @@ cdef void load_rows(Level fine, Level coarse, Terms terms, Py_ssize_t z, Py_ssiz
         rate = line_of(terms.rate, z, y, terms.uniform_rate, rates, fine.nx, y == first)
         if fine.between == 0 and terms.uptake.shape[0] == 0:
             load_plain(&evens, &odds, sinks, &terms.field[z, y, 0],
-                       &terms.source[z, y, 0], rate, terms.scale, fine.nx, row, plane, ahead, seen)
+                       &terms.source[z, y, 0], rate, terms.scale, fine.nx, row, plane, seen)
         else:
             uptake = line_of(terms.uptake, z, y, 0, uptakes, fine.nx, y == first)
             load_general(&evens, &odds, sinks, &terms.field[z, y, 0],
                          &terms.source[z, y, 0], rate, uptake, terms.half_saturation, terms.scale, fine.nx, row,
-                         plane, ahead, seen)
+                         plane, seen)
         if coarse is not None and ((z & 1) or z == fine.nz - 1) and ((y & 1) or y == fine.ny - 1):
             set_coarse_diagonal(coarse, z >> 1, y >> 1, sinks, parts)
 

@@ -84,6 +84,7 @@ class Fields(ShippedProcess):
             if field.flattened:
                 permeable = permeability(field)[state.tissue] > 0
                 values[permeable] = np.float32(values[permeable].mean(dtype=np.float64))
+        self._work.clear()  # 12 B a voxel that the writing of a checkpoint may need
 
     def _solver(self, state: State, name: str, field: FieldType) -> FieldSolver:
         """The solver of a field, with the present tissue; all of them share one working memory."""

@@ -43,7 +43,8 @@ class SolveReport:
 
     Attributes
     ----------
-    update_norm : change of the field in the last cycle, L2 norm relative to that of the field.
+    update_norm : change of the field by the solve (with uptake, by its last cycle), L2 norm relative to that of
+        the field.
     mass_balance : (sources - losses - storage) / sources over the whole box, where what the field held
         at the start of a time step counts as a source; 0 where there is no source.
     minimum : smallest value of an open voxel before negative ones were set to 0.
@@ -213,7 +214,7 @@ class FieldSolver:
         for cycle in range(1, cycles + 1):
             if cycle > 1:
                 multigrid.descend(self._levels, terms if reload else None, threads)
-            stored = reload or cycle >= cycles - 1
+            stored = reload or cycle == cycles
             found = multigrid.ascend(self._levels, terms if stored else None, threads)
             multigrid_pockets.balance_pockets(
                 self._levels[0], self._pockets.voxels, self._pockets.starts, field if stored else None

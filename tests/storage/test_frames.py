@@ -92,8 +92,7 @@ def test_rounding_is_to_nearest_even_at_12_bits():
 
 def test_frame_without_cells_and_slots(simulate, tmp_path):
     state = simulate().state
-    state.cells.keep(np.zeros(len(state.cells), bool))
-    state.occupant[:] = -1
+    state.remove_cells(np.ones(len(state.cells), bool))
     state.slots = state.slots[:0]
     write_frame(tmp_path / "frame.vtkhdf", Frame.of(state))
     read = read_frame(tmp_path / "frame.vtkhdf")

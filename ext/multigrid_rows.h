@@ -420,6 +420,21 @@ INLINED int32_t ordered(float x)
     return bits ^ ((bits >> 31) & 0x7fffffff);
 }
 
+/* Replace the field in one voxel, and note the terms of the sums there; returns its place in the order of floats. */
+INLINED int32_t store_voxel(float *field, float *change, float *square, float *loss, ptrdiff_t x, float u, float key,
+                            const float *rate, const float *uptake, float half_saturation, const int plain)
+{
+    int open = plain ? key < OPEN_BELOW : key > 0.0f;
+    float raw = plain ? u : u / (key > 0.0f ? key : 1.0f);
+    float value = open && raw > 0.0f ? raw : 0.0f;
+    float step = value - field[x];
+    change[x] = step * step;
+    square[x] = value * value;
+    loss[x] = plain ? value * rate[x] : value * (rate[x] + uptake[x] / (half_saturation + value));
+    field[x] = value;
+    return open ? ordered(raw) : INT32_MAX;
+}
+
 /* Replace one row of the field by u / w (w is 1 where `plain`) clipped at zero, and by 0 in closed
  * voxels; `key0` and `key1` are d where `plain`, else w. Lowers `least`, the smallest value of an
  * open voxel (see `ordered`), and adds to the sums, 16 lanes each: squared change, squared value,
@@ -433,33 +448,17 @@ INLINED void store_line(float *field, float *terms, const float *u0, const float
     int32_t low = *least;
     NO_OVERLAP
     for (ptrdiff_t i = 0; i < nx / 2; i++) {
-        for (int part = 0; part < 2; part++) {
-            ptrdiff_t x = 2 * i + part;
-            float key = part ? key1[i] : key0[i], u = part ? u1[i] : u0[i];
-            int open = plain ? key < OPEN_BELOW : key > 0.0f;
-            float raw = plain ? u : u / (key > 0.0f ? key : 1.0f);
-            float value = open && raw > 0.0f ? raw : 0.0f;
-            float step = value - field[x];
-            int32_t order = open ? ordered(raw) : INT32_MAX;
-            low = order < low ? order : low;
-            change[x] = step * step;
-            square[x] = value * value;
-            loss[x] = plain ? value * rate[x] : value * (rate[x] + uptake[x] / (half_saturation + value));
-            field[x] = value;
-        }
+        int32_t first = store_voxel(field, change, square, loss, 2 * i, u0[i], key0[i], rate, uptake, half_saturation,
+                                    plain);
+        int32_t second = store_voxel(field, change, square, loss, 2 * i + 1, u1[i], key1[i], rate, uptake,
+                                     half_saturation, plain);
+        first = second < first ? second : first;
+        low = first < low ? first : low;
     }
     if (nx & 1) {
-        ptrdiff_t i = nx / 2, x = nx - 1;
-        int open = plain ? key0[i] < OPEN_BELOW : key0[i] > 0.0f;
-        float raw = plain ? u0[i] : u0[i] / (key0[i] > 0.0f ? key0[i] : 1.0f);
-        float value = open && raw > 0.0f ? raw : 0.0f;
-        float step = value - field[x];
-        int32_t order = open ? ordered(raw) : INT32_MAX;
-        low = order < low ? order : low;
-        change[x] = step * step;
-        square[x] = value * value;
-        loss[x] = plain ? value * rate[x] : value * (rate[x] + uptake[x] / (half_saturation + value));
-        field[x] = value;
+        int32_t last = store_voxel(field, change, square, loss, nx - 1, u0[nx / 2], key0[nx / 2], rate, uptake,
+                                   half_saturation, plain);
+        low = last < low ? last : low;
     }
     *least = low;
     add_lanes(sums, change, nx);

@@ -82,8 +82,9 @@ def engine_modules():
         target = package / header.name
         if not target.exists() or target.read_bytes() != header.read_bytes():
             shutil.copyfile(header, target)
+    headers = [f"ext/{header.name}" for header in sorted((HERE / "ext").glob("*.h"))]
     extensions = [
-        Extension(f"{ENGINE}.{source.stem}", [f"ext/{source.name}"], include_dirs=["ext"])
+        Extension(f"{ENGINE}.{source.stem}", [f"ext/{source.name}"], include_dirs=["ext"], depends=headers)
         for source in sorted((HERE / "ext").glob("*.pyx"))
     ]
     return cythonize(

@@ -10,16 +10,11 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h> /* defines __GLIBC__ where it applies */
 
 #include "mathematics.h"
 #include "rng.h"
+#include "vectors.h"
 
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && defined(__x86_64__) && defined(__GLIBC__)
-#define BLOCK_KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), unused)) static void
-#else
-#define BLOCK_KERNEL static inline void
-#endif
 #if defined(_MSC_VER)
 #define restrict __restrict
 #endif
@@ -36,7 +31,7 @@
 static volatile double largest_exponent = LARGEST_EXPONENT;
 
 /* Whether n rows have one type and one status. */
-BLOCK_KERNEL is_uniform(int32_t *same, const uint8_t *type, const uint8_t *status, ptrdiff_t n)
+CLONES is_uniform(int32_t *same, const uint8_t *type, const uint8_t *status, ptrdiff_t n)
 {
     uint8_t differing = 0;
     for (ptrdiff_t i = 0; i < n; i++)
@@ -47,7 +42,7 @@ BLOCK_KERNEL is_uniform(int32_t *same, const uint8_t *type, const uint8_t *statu
 /* Whether a cell attempts a hop within dt, at its rate m (1 + g a / (a + a50)) where it is, and what its chemotaxis
  * multiplies an occupancy difference with, kappa R / (1 + beta theta); from rows (m, g, a50, persistence, kappa) of
  * `walks` by type. */
-BLOCK_KERNEL hop_attempts(int32_t *restrict attempt, double *restrict rate, double *restrict slope, const uint32_t *word,
+CLONES hop_attempts(int32_t *restrict attempt, double *restrict rate, double *restrict slope, const uint32_t *word,
                           double dt, const float *ligand, const float *level, const int32_t *type, const double *walks,
                           double half_occupancy, double desensitisation, ptrdiff_t n)
 {
@@ -62,7 +57,7 @@ BLOCK_KERNEL hop_attempts(int32_t *restrict attempt, double *restrict rate, doub
 }
 
 /* Lattice coordinates z, y, x of sites, BLOCK_ROWS apart; a quotient of 32-bit integers in double precision is never rounded up to the next. */
-BLOCK_KERNEL coordinates(int32_t *restrict position, const int32_t *site, int32_t ny, int32_t nx, ptrdiff_t n)
+CLONES coordinates(int32_t *restrict position, const int32_t *site, int32_t ny, int32_t nx, ptrdiff_t n)
 {
     double plane = (double)ny * nx;
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -78,7 +73,7 @@ BLOCK_KERNEL coordinates(int32_t *restrict position, const int32_t *site, int32_
 /* Weights of the two directions of one axis from the occupancy difference per hop: one-sided where the
  * ligand ends, 1 where the difference over two voxels is below `smallest`. Where a neighbour carries no ligand,
  * `behind` or `ahead` is the cell's own; `sides` is the number of those that do, 1 where none does. */
-BLOCK_KERNEL axis_weights(double *restrict back, double *restrict forth, const float *behind, const float *ahead,
+CLONES axis_weights(double *restrict back, double *restrict forth, const float *behind, const float *ahead,
                           const int32_t *sides, const double *slope, double half_occupancy, double smallest,
                           ptrdiff_t n)
 {
@@ -94,7 +89,7 @@ BLOCK_KERNEL axis_weights(double *restrict back, double *restrict forth, const f
 /* Persistence times become what the weight of the last direction is multiplied with, and its opposite divided
  * by, so that the mean cosine mu between two hops is exp(-1 / (rate time)): sinh(c) / (2 + cosh(c)) = mu has the closed
  * solution exp(c) = (2 mu + sqrt(1 + 3 mu^2)) / (1 - mu). */
-BLOCK_KERNEL persistence(double *restrict factor, const double *rate, ptrdiff_t n)
+CLONES persistence(double *restrict factor, const double *rate, ptrdiff_t n)
 {
     double largest = largest_exponent;
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -104,7 +99,7 @@ BLOCK_KERNEL persistence(double *restrict factor, const double *rate, ptrdiff_t 
 }
 
 /* One of six directions; `weight` holds those of one direction after those of another, BLOCK_ROWS apart. */
-BLOCK_KERNEL pick_directions(int32_t *restrict direction, const double *weight, const uint32_t *word, ptrdiff_t n)
+CLONES pick_directions(int32_t *restrict direction, const double *weight, const uint32_t *word, ptrdiff_t n)
 {
     const double *w1 = weight + BLOCK_ROWS, *w2 = w1 + BLOCK_ROWS, *w3 = w2 + BLOCK_ROWS, *w4 = w3 + BLOCK_ROWS;
     const double *w5 = w4 + BLOCK_ROWS;

@@ -7,20 +7,15 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h> /* defines __GLIBC__ where it applies */
 #include <string.h>
 
-#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 12 && defined(__x86_64__) && defined(__GLIBC__)
-#define DISTANCE_KERNEL __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), unused)) static void
-#else
-#define DISTANCE_KERNEL static inline void
-#endif
+#include "vectors.h"
 
 #define COLUMNS 64
 #define FAR (1 << 30)
 
 /* rows[i][x] = min over j of from[j][x] + (i - j)^2, for n rows of COLUMNS. `from` is not changed. */
-DISTANCE_KERNEL lower_envelope(int32_t *rows, const int32_t *from, ptrdiff_t n)
+CLONES lower_envelope(int32_t *rows, const int32_t *from, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i++) {
         int32_t row[COLUMNS], largest = 0;

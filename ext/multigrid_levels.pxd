@@ -40,17 +40,6 @@ cdef inline void put(float[:, :, :, ::1] a, Py_ssize_t z, Py_ssize_t y, Py_ssize
 cdef extern from "multigrid_rows.h" nogil:
     const float CLOSED
 
-    ctypedef struct Inspection:
-        unsigned int largest
-        unsigned int stray
-        unsigned int least
-
-    ctypedef struct Part:
-        float* u
-        float* d
-        float* s
-        const float* w
-
     void relax_unit(float* u, const float* d, const float* s, const float* v, Py_ssize_t rows, Py_ssize_t n,
                     Py_ssize_t row, Py_ssize_t plane, Py_ssize_t parity, float omega, Py_ssize_t ahead)
     void relax_faces(float* u, const float* d, const float* s, const float* v, const float* gx,
@@ -67,6 +56,20 @@ cdef extern from "multigrid_rows.h" nogil:
     void set_diagonal(float* d, const float* w, const float* faces, const float* sinks, Py_ssize_t n)
     void split_row(float* even, float* odd, const float* line, Py_ssize_t n)
     void merge_row(float* line, const float* even, const float* odd, Py_ssize_t n)
+
+
+cdef extern from "multigrid_terms.h" nogil:
+    ctypedef struct Inspection:
+        unsigned int largest
+        unsigned int stray
+        unsigned int least
+
+    ctypedef struct Part:
+        float* u
+        float* d
+        float* s
+        const float* w
+
     void load_plain(const Part* even, const Part* odd, float* sinks, const float* c, const float* source,
                     const float* rate, float scale, Py_ssize_t nx, Py_ssize_t row, Py_ssize_t plane,
                     Inspection* seen)

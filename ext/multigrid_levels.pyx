@@ -71,16 +71,16 @@ cdef class Level:
         """Bytes of the arrays that this level may share, and of those that are its own."""
         return 3 * self.w.nbytes, self.own_arrays * self.w.nbytes
 
-    def openness(self, Py_ssize_t first, Py_ssize_t last):
-        """Which voxels of the planes first ... last - 1 are open: bool [z, y, x]."""
+    def openness(self):
+        """Which voxels are open: bool [z, y, x]."""
         cdef Py_ssize_t z, y, x
-        out = np.zeros((last - first, self.ny, self.nx), bool)
+        out = np.zeros((self.nz, self.ny, self.nx), bool)
         cdef unsigned char[:, :, ::1] view = out.view(np.uint8)
         with nogil:
-            for z in range(first, last):
+            for z in range(self.nz):
                 for y in range(self.ny):
                     for x in range(self.nx):
-                        view[z - first, y, x] = at(self.w, z, y, x) > 0
+                        view[z, y, x] = at(self.w, z, y, x) > 0
         return out
 
     def relative_of(self, const int64_t[::1] voxels):

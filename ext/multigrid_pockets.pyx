@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from libc.stdint cimport int64_t
+from libc.stdint cimport int32_t, int64_t
 
+from .lattice cimport Box, NOWHERE, face_neighbours
 from .multigrid_levels cimport Level, at, put
 
 
@@ -20,10 +21,10 @@ def balance_pockets(Level level, const int64_t[::1] voxels, const int64_t[::1] s
     Parameters
     ----------
     level : the finest level, with its equations loaded.
-    field : float32 [z, y, x], where to put the solution in the pockets too, clipped at zero.
     voxels : int64, flat indices [z, y, x] of the voxels of all pockets, pocket after pocket.
     starts : int64, first place of each pocket in `voxels`, and the length of `voxels` at the end.
         A pocket is a whole connected component of the open voxels.
+    field : float32 [z, y, x], where to put the solution in the pockets too, clipped at zero.
     """
     cdef Py_ssize_t pocket, place, z, y, x
     cdef double w, excess, sink, faces
@@ -52,43 +53,14 @@ def balance_pockets(Level level, const int64_t[::1] voxels, const int64_t[::1] s
 
 def with_neighbours(Level level, const int64_t[::1] voxels):
     """The voxels and their face neighbours, each once: sorted int64."""
-    cdef Py_ssize_t i, n = 0
-    cdef int64_t here
-    out = np.empty(7 * voxels.shape[0], np.int64)
-    cdef int64_t[::1] found = out
+    cdef Box box = Box(<int32_t> level.nz, <int32_t> level.ny, <int32_t> level.nx)
+    cdef Py_ssize_t i
+    out = np.empty((voxels.shape[0], 7), np.int32)
+    cdef int32_t[:, ::1] found = out
     for i in range(voxels.shape[0]):
-        here = voxels[i]
-        found[n] = here
-        n += 1 + around_of(level, here, &found[n + 1])
-    return np.unique(out[:n])
-
-
-cdef Py_ssize_t around_of(Level level, int64_t here, int64_t* out) noexcept nogil:
-    """Flat indices of the face neighbours of a voxel; returns how many there are."""
-    cdef int64_t plane = level.ny * level.nx
-    cdef int64_t x = here % level.nx
-    cdef int64_t y = here // level.nx % level.ny
-    cdef int64_t z = here // plane
-    cdef Py_ssize_t n = 0
-    if z > 0:
-        out[n] = here - plane
-        n = n + 1
-    if z < level.nz - 1:
-        out[n] = here + plane
-        n = n + 1
-    if y > 0:
-        out[n] = here - level.nx
-        n = n + 1
-    if y < level.ny - 1:
-        out[n] = here + level.nx
-        n = n + 1
-    if x > 0:
-        out[n] = here - 1
-        n = n + 1
-    if x < level.nx - 1:
-        out[n] = here + 1
-        n = n + 1
-    return n
+        found[i, 0] = <int32_t> voxels[i]
+        face_neighbours(box, found[i, 0], &found[i, 1])
+    return np.unique(out[out != NOWHERE]).astype(np.int64)
 
 
 cdef inline bint is_open(Level level, int64_t here) noexcept nogil:
@@ -103,8 +75,10 @@ def flood(Level level, const int64_t[::1] seeds, Py_ssize_t limit):
     -------
     list of int64 arrays, the sorted voxels of each.
     """
-    cdef Py_ssize_t i, k, n
-    cdef int64_t around[6]
+    cdef Box box = Box(<int32_t> level.nz, <int32_t> level.ny, <int32_t> level.nx)
+    cdef Py_ssize_t i
+    cdef int k
+    cdef int32_t near[6]
     known = set()      # voxels of pockets found, and of components beyond the limit
     beyond = set()
     pockets = []
@@ -115,12 +89,12 @@ def flood(Level level, const int64_t[::1] seeds, Py_ssize_t limit):
         front = [seeds[i]]
         large = False
         while front and not large:
-            n = around_of(level, front.pop(), around)
-            for k in range(n):
-                if around[k] not in pocket and is_open(level, around[k]):
-                    pocket.add(around[k])
-                    front.append(around[k])
-                    large = large or around[k] in beyond or len(pocket) > limit
+            face_neighbours(box, front.pop(), near)
+            for k in range(6):
+                if near[k] != NOWHERE and near[k] not in pocket and is_open(level, near[k]):
+                    pocket.add(near[k])
+                    front.append(near[k])
+                    large = large or near[k] in beyond or len(pocket) > limit
         known |= pocket
         if large:
             beyond |= pocket

@@ -5,6 +5,8 @@ equation of a voxel has unit couplings for any D: d_i u_i - sum_j u_j = s_i / w_
 d_i = (sum_j w_j) / w_i + sink_i / w_i**2. Uptake is linearised about the present field (Newton).
 """
 
+import numpy as np
+
 from cython.parallel cimport prange
 
 from .multigrid_levels cimport (Inspection, Level, Part, add_sinks, load_general, load_plain, set_diagonal, split_row,
@@ -150,7 +152,6 @@ cdef void sum_plane(Level fine, Level coarse, Py_ssize_t Z, float* sinks) noexce
 
 def sum_sinks(list levels, int threads=1):
     """Diagonals of all levels below the second one, from those of the second one."""
-    import numpy as np
     cdef Level fine, coarse
     cdef Py_ssize_t Z, depth
     cdef float[:, ::1] scratch

@@ -103,9 +103,9 @@ class FieldSolver:
         self._shares = like is not None
         self._levels = multigrid_levels.build_levels(*self.shape, like._levels if like else None)
         self._pockets = Pockets(self._levels[0])
-        self._closed = NO_VOXELS
+        self._closed, self._reopened = NO_VOXELS, np.zeros(0, np.float32)
         self._witnesses: np.ndarray | None = None
-        self.update_mask(relative, codes)
+        self._take_mask(relative, codes)
 
     @property
     def nbytes(self) -> int:
@@ -117,6 +117,9 @@ class FieldSolver:
         """Take over a changed relative diffusivity of any voxels; arguments as for a new solver."""
         relative = mask_of(relative_diffusivity, codes, self.shape)
         self._open_closed()
+        self._take_mask(relative, codes)
+
+    def _take_mask(self, relative: np.ndarray, codes: np.ndarray | None) -> None:
         if multigrid_faces.set_diffusivity(self._levels, relative, self.threads, codes):
             self._witnesses = None
             self._pockets.find_all()
@@ -251,20 +254,14 @@ class FieldSolver:
             return least
         closed, witnesses = sinkless_pockets(self._levels[0], source, sinks)
         if closed.size:
-            self._closed, self._reopened = closed, self._relative_of(closed)
+            self._closed, self._reopened = closed, self._levels[0].relative_of(closed)
             multigrid_faces.set_voxels(self._levels, closed, np.zeros(closed.size, np.float32), threads)
             return multigrid.descend(self._levels, terms, threads)[2]
         self._witnesses = witnesses
         return least
 
-    def _openness(self) -> np.ndarray:
-        return self._levels[0].openness(0, self.shape[0])
-
-    def _relative_of(self, voxels: np.ndarray) -> np.ndarray:
-        return self._levels[0].relative_of(voxels)
-
     def _refuse_stray(self, source: np.ndarray) -> None:
-        stray = float(source[~self._openness()].max(initial=0.0))
+        stray = float(source[~self._levels[0].openness()].max(initial=0.0))
         if stray > 0:
             raise FieldError(
                 Fault(

@@ -34,7 +34,8 @@ class Cells:
 
     Columns (all of length `count`): `id` int64, persistent and never used twice; `type` uint8, code of the
     cell type; `status` uint8, see `Status`; `heading` int8, direction of the last hop (0-5, or -1);
-    `site` int32, voxel index in [z, y, x] order, -1 in the blood; `cxcr4` float32, level;
+    `site` int32, voxel index in [z, y, x] order, -1 in the blood; `cxcr4` float32, level, and `constitutive`
+    float32, the inherited level without hypoxia; `hypoxia` float32, how far the response to hypoxia has come, 0 to 1;
     `dormant_until` int32, step before which the cell does not divide; `born` int32, step.
     """
 
@@ -45,6 +46,8 @@ class Cells:
         "heading": np.int8,
         "site": np.int32,
         "cxcr4": np.float32,
+        "constitutive": np.float32,
+        "hypoxia": np.float32,
         "dormant_until": np.int32,
         "born": np.int32,
     }
@@ -143,6 +146,8 @@ class State:
         The first cell id that was never used.
     tallies : dict of int
         Events since the start, as "what:cell type".
+    records : dict of arrays
+        What processes keep from step to step besides, by "process/name"; part of the hash and of checkpoints.
     tissue_version : int
         Times that `tissue` was said to have changed; for those who derive something from it.
     diagnostics : dict of float
@@ -164,6 +169,7 @@ class State:
         }
         self.next_id = 0
         self.tallies: dict[str, int] = {}
+        self.records: dict[str, np.ndarray] = {}
         self.diagnostics: dict[str, float] = {}
 
     @cached_property
@@ -213,7 +219,12 @@ class State:
                 self.tallies[key] = self.tallies.get(key, 0) + int(count)
 
     def add_cells(
-        self, code: int | np.ndarray, sites: np.ndarray, cxcr4: np.ndarray, status: Status = Status.FREE
+        self,
+        code: int | np.ndarray,
+        sites: np.ndarray,
+        constitutive: np.ndarray,
+        status: Status = Status.FREE,
+        hypoxia: float | np.ndarray = 0.0,
     ) -> np.ndarray:
         """Put new cells on free voxels, or into the blood (sites of -1). Returns their rows.
 
@@ -221,17 +232,31 @@ class State:
         ----------
         code : cell type, one for all or one each.
         sites : shape (n,).
-        cxcr4 : level, one for all or one each.
+        constitutive : CXCR4 level without hypoxia, one for all or one each.
+        hypoxia : how far the response to hypoxia has come, one for all or one each.
         """
         count = len(sites)
         ids = np.arange(self.next_id, self.next_id + count, dtype=np.int64)
         self.next_id += count
         rows = self.cells.append(
-            id=ids, type=code, status=status, heading=-1, site=sites, cxcr4=cxcr4, dormant_until=0, born=self.step
-        )
+            id=ids, type=code, status=status, heading=-1, site=sites, cxcr4=0.0, constitutive=constitutive,
+            hypoxia=hypoxia, dormant_until=0, born=self.step,
+        )  # fmt: skip
+        self.express(rows)
         if status != Status.CIRCULATING:
             self.occupant.reshape(-1)[sites] = rows
         return rows
+
+    def express(self, rows: np.ndarray | slice = slice(None)) -> None:
+        """Set the CXCR4 levels of these cells: R = R_0 (1 + (F - 1) x), x the response to hypoxia."""
+        cells = self.cells
+        induction = self.config.column("cxcr4_induction").astype(np.float32)[cells.type[rows]]
+        cells.cxcr4[rows] = cells.constitutive[rows] * (1 + (induction - 1) * cells.hypoxia[rows])
+
+    @property
+    def half_occupancy(self) -> float:
+        """CXCL12 (nM) at which half of CXCR4 is occupied, with the antagonist that is there now."""
+        return self.config.receptor.half_occupancy
 
     def remove_cells(self, doomed: np.ndarray) -> None:
         """Take cells out of the table and off the lattice. `doomed` holds their rows, or is a bool mask over rows."""
@@ -270,6 +295,8 @@ class State:
             yield f"cells/{name}", column[order]
         for name, field in sorted(self.fields.items()):
             yield f"fields/{name}", field
+        for name, array in sorted(self.records.items()):
+            yield f"records/{name}", array
 
     def hash(self) -> str:
         """SHA-256 over everything mutable, independent of the order in which cells are kept."""
@@ -289,6 +316,8 @@ class State:
         state.slots = arrays["slots"]
         for name, field in state.fields.items():
             field[...] = arrays[f"fields/{name}"]
+        prefix = "records/"
+        state.records = {name[len(prefix) :]: array for name, array in arrays.items() if name.startswith(prefix)}
         state.cells = Cells(max(1024, len(arrays["cells/id"])))
         state.cells.append(**{name: arrays[f"cells/{name}"] for name in Cells.COLUMNS})
         on_lattice = np.flatnonzero(state.cells.site >= 0)

@@ -9,6 +9,9 @@ MARROW = 1
 BONE = 2
 SINUSOID = 3
 ARTERIOLE = 4
+SOFT = 5
+CAPILLARY = 6
+SPROUT = 7
 
 NAMES = MappingProxyType(
     {
@@ -17,15 +20,22 @@ NAMES = MappingProxyType(
         BONE: "bone",
         SINUSOID: "sinusoid",
         ARTERIOLE: "arteriole",
+        SOFT: "soft_tissue",
+        CAPILLARY: "capillary",
+        SPROUT: "sprout",
     }
 )
-"""Name of each tissue code; OUTSIDE is not part of the specimen, the vessels are their lumen."""
+"""Name of each tissue code. OUTSIDE is not part of the specimen; soft tissue is a site outside bone, and capillaries
+its vessels; the vessels are their lumen, a sprout is endothelium that carries no blood yet."""
 
 CODES = MappingProxyType({name: code for code, name in NAMES.items()})
 """Code of each tissue name."""
 
-LUMEN = (SINUSOID, ARTERIOLE)
-"""Tissues that are the inside of a vessel."""
+LUMEN = (SINUSOID, ARTERIOLE, CAPILLARY)
+"""Tissues that are the inside of a vessel with blood."""
+
+ENTERABLE = (MARROW, SOFT)
+"""Tissues that cells live in."""
 
 
 def lookup(values: dict[int, float], dtype: type = np.float32) -> np.ndarray:
@@ -38,5 +48,5 @@ def lookup(values: dict[int, float], dtype: type = np.float32) -> np.ndarray:
 
 IS_LUMEN = lookup({code: 1 for code in LUMEN}, np.uint8)
 """1 for the codes of vessel lumen: uint8, shape (256,)."""
-IS_ENTERABLE = lookup({MARROW: 1}, np.uint8)
+IS_ENTERABLE = lookup({code: 1 for code in ENTERABLE}, np.uint8)
 """1 for the codes that cells may enter: uint8, shape (256,)."""

@@ -31,9 +31,11 @@ class CellType(ParameterSet):
     """type that this one was derived from"""
 
     cxcr4: Number = 0.0
-    """mean CXCR4 level relative to 25,000 receptors a cell"""
+    """mean CXCR4 level without hypoxia, relative to 25,000 receptors a cell"""
     cxcr4_spread: Number = 0.0
     """standard deviation of the logarithm of the CXCR4 level between cells"""
+    cxcr4_induction: Number = 1.0
+    """factor on the CXCR4 level in anoxia"""
 
     motility: Diffusivity = "0 um^2/min"
     """random motility coefficient h^2 m / 6 without CXCR4 signal; m is the hop rate on a lattice of edge h"""

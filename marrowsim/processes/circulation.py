@@ -34,7 +34,7 @@ class Circulation(ShippedProcess):
         kernel.decide(
             clock.seed, clock.step, clock.substep, clock.dt, cells.id, cells.type, cells.status, cells.site,
             cells.cxcr4, state.occupant, state.tissue, tissues.IS_ENTERABLE, state.walls, state.luminal_sites,
-            state.fields["cxcl12"], state.config.receptor.half_occupancy, self._traffics(state.config),
+            state.fields["cxcl12"], state.half_occupancy, self._traffics(state.config),
             passage, target, claim, clock.threads,
         )  # fmt: skip
         passing = np.flatnonzero(passage != Passage.PASSAGE_NONE)

@@ -21,7 +21,7 @@ class Cycle(ShippedProcess):
     rate d (1 - s a / (a + a_h)), and necrosis below p_n; free HPCs leave as mature blood cells.
 
     One draw a cell and sub-step decides between the competing events. A daughter takes a random free voxel
-    among the 26 around; without one there is no division. She inherits the CXCR4 level.
+    among the 26 around; without one there is no division. She inherits the CXCR4 level and the response to hypoxia.
     """
 
     name: ClassVar[str] = "cycle"
@@ -51,7 +51,7 @@ class Cycle(ShippedProcess):
             clock.seed, clock.step, clock.substep, clock.dt, cells.id, cells.type, cells.status, cells.site,
             cells.cxcr4, cells.dormant_until, state.occupant, state.tissue, tissues.IS_ENTERABLE,
             state.fields["oxygen"], self.oxygen_half, self.oxygen_necrotic,
-            state.fields["cxcl12"], config.receptor.half_occupancy, config.receptor.desensitisation, self.half_signal,
+            state.fields["cxcl12"], state.half_occupancy, config.receptor.desensitisation, self.half_signal,
             lives, *events, clock.threads,
         )  # fmt: skip
         row, target, claim, event = (column[:made] for column in events)
@@ -78,7 +78,10 @@ class Cycle(ShippedProcess):
         cells = state.cells
         order = np.lexsort((cells.id[mothers], cells.type[mothers]))
         mothers = mothers[order]
-        state.tally("born", state.add_cells(cells.type[mothers], target[order], cells.cxcr4[mothers]))
+        daughters = state.add_cells(
+            cells.type[mothers], target[order], cells.constitutive[mothers], hypoxia=cells.hypoxia[mothers]
+        )
+        state.tally("born", daughters)
 
     @staticmethod
     def _remove(state: State, rows: np.ndarray, event: np.ndarray) -> None:

@@ -115,7 +115,7 @@ class Fields(ShippedProcess):
             cells.site, cells.type, cells.cxcr4, state.tissue, tissues.IS_ENTERABLE, cell_rates,
             max(0.0, 1.0 - CELL_VOLUME / config.voxel_volume),
             field.receptor_uptake * CELL_VOLUME / config.voxel_volume,
-            state.fields[name], config.receptor.half_occupancy,
+            state.fields[name], state.half_occupancy,
             state.fields["oxygen"], config.hypoxia.half_pressure, config.hypoxia.exponent, *out, clock.threads,
         )  # fmt: skip
         return out

@@ -60,7 +60,7 @@ class Motility(ShippedProcess):
         made = kernel.propose(
             clock.seed, clock.step, substep, dt, cells.id, cells.type, cells.status, cells.heading, cells.site,
             cells.cxcr4, state.occupant, state.tissue, tissues.IS_ENTERABLE, state.fields["cxcl12"],
-            receptor.half_occupancy, receptor.desensitisation, smallest, walks, *proposals, clock.threads,
+            state.half_occupancy, receptor.desensitisation, smallest, walks, *proposals, clock.threads,
         )  # fmt: skip
         row, target, claim, direction = (column[:made] for column in proposals)
         claims.mark(row, target, claim, cells.id, state.occupant, clock.threads)

@@ -56,7 +56,7 @@ class Niche(ShippedProcess):
         released = np.empty(len(state.slots), dtype=np.int32)
         kernel.release(
             clock.seed, clock.step, clock.substep, clock.dt, state.slots, cells.id, cells.status, cells.cxcr4,
-            state.occupant, state.fields["cxcl12"], receptor.half_occupancy, receptor.desensitisation,
+            state.occupant, state.fields["cxcl12"], state.half_occupancy, receptor.desensitisation,
             self.release_rate, self.release_sensitivity, self.reference_signal, released, clock.threads,
         )  # fmt: skip
         state.tally("released", released[released >= 0])
@@ -68,7 +68,7 @@ class Niche(ShippedProcess):
         holds = np.stack([config.column("niche_affinity"), config.column("displacement_rate")], axis=1)
         kernel.propose(
             clock.seed, clock.step, clock.substep, clock.dt, state.slots, cells.type, cells.status, cells.cxcr4,
-            state.occupant, state.fields["cxcl12"], config.receptor.half_occupancy, config.receptor.desensitisation,
+            state.occupant, state.fields["cxcl12"], state.half_occupancy, config.receptor.desensitisation,
             self.binding_rate, self.reference_signal, np.ascontiguousarray(holds), candidate, claim, clock.threads,
         )  # fmt: skip
         chosen = np.flatnonzero(candidate >= 0)

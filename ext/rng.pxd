@@ -22,6 +22,7 @@ cpdef enum Stream:
     STREAM_EXTRAVASATION = 9  # crossing of the vessel wall out of the blood; by cell id
     STREAM_EGRESS = 10        # crossing of the vessel wall into the blood; by cell id
     STREAM_BLOOD = 11         # clearance from the blood; by cell id
+    STREAM_CONVERSION = 18    # conversion into another cell type; by cell id
     STREAM_USER = 64          # first stream left to processes written by users
 
 

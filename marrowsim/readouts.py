@@ -10,6 +10,7 @@ import numpy as np
 
 from marrowsim import tissues
 from marrowsim._engine import census
+from marrowsim.processes.cycle import HEALTHY_OUTPUT, haematopoietic_output
 from marrowsim.state import State, Status
 
 Measure = Callable[[State, "Census"], float]
@@ -69,10 +70,16 @@ class Census:
         return self.count(cell, Status.BOUND) / slots if slots else float("nan")
 
 
-def haematopoietic_output(state: State, census_: Census) -> float:
-    """Mature blood cells formed a day: free cells of each type over their time to differentiation."""
-    free = census_.counts[:, Status.FREE]
-    return float((free / state.config.column("differentiation_time")).sum() * 24 * 60)
+def dysfunction_index(state: State) -> float:
+    """1 - output / healthy, healthy the haematopoietic output at the start of the run; NaN where that was none."""
+    healthy = float(state.records.get(HEALTHY_OUTPUT, 0.0))
+    return 1.0 - haematopoietic_output(state) / healthy if healthy > 0 else float("nan")
+
+
+def vacant_slots(state: State) -> int:
+    """Niche slots without a bound cell in their voxel, whether or not another cell stands there."""
+    rows = state.occupant.reshape(-1)[state.slots]
+    return int(len(rows) - np.count_nonzero(state.cells.status[rows[rows >= 0]] == Status.BOUND))
 
 
 def bone_volume_fraction(state: State, _: Census) -> float:
@@ -109,7 +116,15 @@ READOUTS: tuple[Readout, ...] = (
     Readout("slots held by hpc (1)", "share of niche slots", lambda _, c: c.held("hpc"), MARROW),
     Readout("slots held by tumour (1)", "share of niche slots", lambda _, c: c.held("tumour"), MARROW),
     Readout("hpc displaced (events)", "slots taken over by tumour cells", _events("displaced another", "tumour")),
-    Readout("haematopoietic output (cells/d)", "mature cells formed a day", haematopoietic_output),
+    Readout("slots vacant (slots)", "niche slots that no cell holds", lambda state, _: vacant_slots(state)),
+    Readout(
+        "haematopoietic output (cells/d)", "mature cells formed a day", lambda state, _: haematopoietic_output(state)
+    ),
+    Readout(
+        "dysfunction index (1)",
+        "1 - haematopoietic output / that of the start",
+        lambda state, _: dysfunction_index(state),
+    ),
     Readout("hpc matured (events)", "mature cells formed since the start", _events("matured", "hpc")),
     Readout("tumour born (events)", "divisions since the start", _events("born", "tumour")),
     Readout("tumour died (events)", "deaths since the start, necrosis apart", _events("died", "tumour")),

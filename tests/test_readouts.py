@@ -5,7 +5,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from marrowsim.readouts import summary
+from marrowsim.readouts import measure_readouts, summary
+from marrowsim.simulation import Simulation
+from marrowsim.state import Status
 
 SHAPE = (30, 40, 50)
 
@@ -50,3 +52,22 @@ def test_the_field_is_not_copied():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 4e6
+
+
+def test_slots_are_conserved_and_dysfunction_is_the_share_of_output_lost():
+    """Held and vacant slots, counted by cells and on the lattice, add up to all; half of the free HPCs lost is 1/2."""
+    overrides = {"geometry.size": ["200 um"] * 3, "time.step": "30 min", "output.readouts_every": "30 min"}
+    simulation = Simulation.from_scenario("homing", overrides=overrides, threads=1)
+    state, cells = simulation.state, simulation.state.cells
+    simulation.run(steps=48)
+    rows = simulation.readouts
+    held = rows["hpc in niches (cells)"] + rows["tumour in niches (cells)"]
+    assert (held + rows["slots vacant (slots)"] == len(state.slots)).all()
+    assert rows["slots vacant (slots)"].nunique() > 1
+    assert rows["dysfunction index (1)"].iloc[0] == 0.0
+    healthy = rows["haematopoietic output (cells/d)"].iloc[0]
+    free = np.flatnonzero((cells.type == state.config.code("hpc")) & (cells.status == Status.FREE))
+    state.remove_cells(free[: len(free) // 2])
+    row = measure_readouts(state)
+    assert row["dysfunction index (1)"] == pytest.approx(1 - row["haematopoietic output (cells/d)"] / healthy)
+    assert row["haematopoietic output (cells/d)"] == pytest.approx((len(free) - len(free) // 2) / 2.3)

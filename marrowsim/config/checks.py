@@ -63,11 +63,30 @@ def _cells(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
             if cells and isinstance(name, str) and name not in cells:
                 where = places((section, str(index), "cell"))
                 yield Fault("unknown cell type", ", ".join(cells), f"'{name}'", nearest(name, cells), where)
+    yield from _conversions(cells, places)
     for name, cell in cells.items():
         for kind in ("uptake", "secretion", "induction"):
             for field in set(_table(cell, kind)) - set(fields):
                 where = places(("cells", name, kind, field))
                 yield Fault("unknown field", ", ".join(fields), f"'{field}'", nearest(field, fields), where)
+
+
+def _conversions(cells: Mapping[str, Any], places: Places) -> Iterator[Fault]:
+    """A cell type turns into another one that exists, and by one that exists."""
+    for name in cells:
+        ends = {key: _table(cells, name).get(key) for key in ("converts_to", "converted_by")}
+        for key, other in ends.items():
+            if isinstance(other, str) and other not in cells:
+                where = places(("cells", name, key))
+                yield Fault("unknown cell type", ", ".join(cells), f"'{other}'", nearest(other, cells), where)
+        if (ends["converts_to"] is None) != (ends["converted_by"] is None):
+            given, missing = sorted(ends, key=lambda key: ends[key] is None)
+            where, remedy = places(("cells", name, given)), f'give cells.{name}.{missing} = "<type>", or remove {given}'
+            yield Fault("a conversion is given by half", "converts_to and converted_by", given, remedy, where)
+        if ends["converts_to"] == name:
+            others = ", ".join(other for other in cells if other != name)
+            where = places(("cells", name, "converts_to"))
+            yield Fault("a cell type converts to itself", others, f"'{name}'", "name another type", where)
 
 
 def _named(data: Mapping[str, Any], section: str) -> list[Any]:

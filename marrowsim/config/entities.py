@@ -70,6 +70,15 @@ class CellType(ParameterSet):
     displacement_rate: Rate = "0 /min"
     """rate at which an adjacent cell turns a slot's holder out, at infinite relative affinity"""
 
+    converts_to: str | None = None
+    """type that the cell may turn into"""
+    converted_by: str | None = None
+    """type whose cells make it do so"""
+    conversion_rate: Rate = "0 /min"
+    """rate of that while such a cell is within reach"""
+    conversion_reach: Annotated[float, In("um", high=200.0)] = "0 um"
+    """distance between centres up to which it is; the 26 voxels around always count, so that 0 um is contact"""
+
     clearance_rate: Rate = "0 /min"
     """loss from the blood to the rest of the body"""
     arrest_rate: Rate = "0 /min"

@@ -12,8 +12,18 @@ from marrowsim._engine import claims
 from marrowsim._engine import cycle as kernel
 from marrowsim.parameters import parameter
 from marrowsim.processes.base import Clock, ShippedProcess
-from marrowsim.state import State
+from marrowsim.state import State, Status
 from marrowsim.units import Number, Pressure
+
+HEALTHY_OUTPUT = "cycle/healthy output"
+"""Record of the haematopoietic output (cells/d) at the start of the run: float64, shape ()."""
+
+
+def haematopoietic_output(state: State) -> float:
+    """Mature blood cells formed a day: free cells of each type over their time to differentiation."""
+    cells = state.cells
+    free = np.bincount(cells.type[cells.status == Status.FREE], minlength=len(state.config.cells))
+    return float((free / state.config.column("differentiation_time")).sum() * 24 * 60)
 
 
 class Cycle(ShippedProcess):
@@ -34,6 +44,10 @@ class Cycle(ShippedProcess):
         source="spheroid literature", mark="R",
     )  # fmt: skip
     half_signal: Number = parameter(0.2, "CXCR4 signal at half of the gains in growth and survival", symbol="a_h")
+
+    def prepare(self, state: State, clock: Clock) -> None:
+        """Keep the haematopoietic output of the start, which the dysfunction index is relative to."""
+        state.records[HEALTHY_OUTPUT] = np.array(haematopoietic_output(state))
 
     def update(self, state: State, clock: Clock) -> None:
         """Live on in as many sub-steps as the fastest cell needs."""

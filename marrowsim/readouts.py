@@ -103,7 +103,7 @@ READOUTS: tuple[Readout, ...] = (
 
 
 def measure_readouts(state: State) -> dict[str, Any]:
-    """One row of readouts.csv: time first, then `READOUTS`, then every field.
+    """One row of readouts.csv: time first, then `READOUTS`, the drugs that are dosed, then every field.
 
     Field columns are `<field> mean (<unit>)`, `<field> p05 (<unit>)`, `<field> p95 (<unit>)`, over marrow
     voxels, and the diagnostics of the last solution.
@@ -111,6 +111,7 @@ def measure_readouts(state: State) -> dict[str, Any]:
     counted = Census(state)
     row: dict[str, Any] = {"time (h)": state.minutes / 60.0}
     row |= {readout.name: readout.measure(state, counted) for readout in READOUTS}
+    row |= drug_levels(state)
     for name, field in state.config.fields.items():
         mean, low, high = summary(state.fields[name], state.tissue, tissues.MARROW, (5, 95))
         row |= {
@@ -120,6 +121,14 @@ def measure_readouts(state: State) -> dict[str, Any]:
         }
     row |= {f"{name} (1)": value for name, value in sorted(state.diagnostics.items())}
     return row
+
+
+def drug_levels(state: State) -> dict[str, float]:
+    """Level (nM) of every drug that is dosed, at this moment."""
+    config = state.config
+    amounts = state.records.get("drugs/body", np.zeros(len(config.dosed)))
+    levels = zip(config.dosed, amounts, strict=True)
+    return {f"{name} (nM)": float(config.drugs[name].level(amount)) for name, amount in levels}
 
 
 def summary(values: np.ndarray, tissue: np.ndarray, code: int, percents: tuple[float, ...]) -> tuple[float, ...]:

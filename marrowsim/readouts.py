@@ -107,7 +107,7 @@ READOUTS: tuple[Readout, ...] = (
     ),
     Readout("tumour arrested (cells)", "arrested at a vessel wall", _cells("tumour", Status.ARRESTED)),
     Readout("tumour in marrow (cells)", "out of the vessels, in the marrow", _cells_in("tumour", MARROW), MARROW),
-    Readout("tumour in soft tissue (cells)", "out of the vessels, at the primary site", _cells_in("tumour", SOFT), SOFT),
+    Readout("tumour in soft tissue (cells)", "out of the vessels, at that site", _cells_in("tumour", SOFT), SOFT),
     Readout("tumour at niches (cells)", "in a niche slot or facing one", lambda _, c: c.near_slots("tumour"), MARROW),
     Readout("tumour in niches (cells)", "holding a niche slot", _cells("tumour", Status.BOUND), MARROW),
     Readout("hpc in niches (cells)", "progenitors holding a niche slot", _cells("hpc", Status.BOUND), MARROW),
@@ -139,7 +139,7 @@ SITES = ((MARROW, ""), (SOFT, " in soft tissue"))
 
 
 def measure_readouts(state: State) -> dict[str, Any]:
-    """One row of readouts.csv: time first, then `READOUTS`, then every field.
+    """One row of readouts.csv: time first, then `READOUTS`, the drugs that are dosed, then every field.
 
     Field columns are `<field> mean (<unit>)`, `<field> p05 (<unit>)`, `<field> p95 (<unit>)`, over marrow
     voxels; `<field> in soft tissue mean (<unit>)` and so on where there is soft tissue; and the diagnostics of
@@ -151,6 +151,7 @@ def measure_readouts(state: State) -> dict[str, Any]:
     for readout in READOUTS:
         if readout.site is None or readout.site in there:
             row[readout.name] = readout.measure(state, counted)
+    row |= drug_levels(state)
     for name, field in state.config.fields.items():
         for code, words in SITES:
             if code in there:
@@ -162,6 +163,14 @@ def measure_readouts(state: State) -> dict[str, Any]:
                 }
     row |= {f"{name} (1)": value for name, value in sorted(state.diagnostics.items())}
     return row
+
+
+def drug_levels(state: State) -> dict[str, float]:
+    """Level (nM) of every drug that is dosed, at this moment."""
+    config = state.config
+    amounts = state.records.get("drugs/body", np.zeros(len(config.dosed)))
+    levels = zip(config.dosed, amounts, strict=True)
+    return {f"{name} (nM)": float(config.drugs[name].level(amount)) for name, amount in levels}
 
 
 def summary(values: np.ndarray, tissue: np.ndarray, code: int, percents: tuple[float, ...]) -> tuple[float, ...]:

@@ -255,8 +255,16 @@ class State:
 
     @property
     def half_occupancy(self) -> float:
-        """CXCL12 (nM) at which half of CXCR4 is occupied, with the antagonist that is there now."""
-        return self.config.receptor.half_occupancy
+        """CXCL12 (nM) at which half of CXCR4 is occupied: K_d (1 + A / K_A + inhibition), as it is now."""
+        receptor = self.config.receptor
+        antagonist = receptor.antagonist / receptor.inhibition_constant
+        return receptor.dissociation_constant * (1.0 + antagonist + self.inhibition("cxcr4"))
+
+    def inhibition(self, target: str) -> float:
+        """Sum over the drugs given of level / inhibition constant at a target: 0 without any, 1 at a half."""
+        levels = self.records.get("drugs/level", ())
+        constants = (self.config.drugs[name].inhibits.get(target) for name in self.config.dosed)
+        return float(sum(level / constant for level, constant in zip(levels, constants, strict=False) if constant))
 
     def remove_cells(self, doomed: np.ndarray) -> None:
         """Take cells out of the table and off the lattice. `doomed` holds their rows, or is a bool mask over rows."""

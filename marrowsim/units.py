@@ -7,6 +7,7 @@ um, min, amol, mmHg and nM. A bare number is accepted only where the quantity ha
 from __future__ import annotations
 
 import math
+import re
 from functools import cache
 from typing import Annotated, Any
 
@@ -14,6 +15,8 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import PydanticCustomError, core_schema
 
 NEVER = "never"
+BARE = re.compile(r"\s*[-+]?[\d.]+(e[-+]?\d+)?\s*$", re.IGNORECASE)
+"""a number as text, without a unit; mg/kg and the like would take it for a share"""
 
 
 @cache
@@ -67,7 +70,7 @@ class In:
             raise PydanticCustomError("quantity", "not a quantity", {"allowed": allowed})
         if isinstance(value, str) and value.strip() == NEVER and self.never:
             return math.inf
-        if not isinstance(value, str) and self.unit != "1":
+        if self.unit != "1" and (not isinstance(value, str) or BARE.match(value)):
             raise PydanticCustomError("unit_missing", "a number without its unit", {"allowed": allowed})
         try:
             number = convert(value.strip(), self.unit) if isinstance(value, str) else float(value)

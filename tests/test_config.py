@@ -58,7 +58,8 @@ def test_any_step_divides_into_substeps_that_resolve_the_events():
     assert len(list(Clock(7, 240.0, 1, 2).split(1e9))) == MOST_SUBSTEPS
     config = load({"time.step": "30 min"})
     names = [process.name for process, _ in updates(schedule_of(config), config, Clock(7, 30.0, 1, 2))]
-    assert names == ["injection", "fields", "conversion", "cycle", *["motility", "niche", "circulation"] * 4]
+    own = ["injection", "drugs", "fields", "conversion", "cycle"]
+    assert names == [*own, *["motility", "niche", "circulation"] * 4]
 
 
 def test_a_new_cell_type_is_data():
@@ -105,7 +106,7 @@ def test_a_fault_names_file_and_line(tmp_path):
 
 
 def test_every_shipped_number_carries_a_source_and_a_mark():
-    for name in ("cells", "fields"):
+    for name in ("cells", "fields", "drugs"):
         for key, record in catalogue.leaves(catalogue.load(name), name):
             assert record["source"], key
             assert record["range"], key

@@ -12,7 +12,7 @@ from rich.table import Column, Table
 
 from marrowsim import catalogue
 from marrowsim.cli.console import output
-from marrowsim.config import CellType, Config, FieldType
+from marrowsim.config import CellType, Config, Drug, FieldType
 from marrowsim.parameters import ParameterRecord, ParameterSet, records
 from marrowsim.processes import PROCESSES
 from marrowsim.units import In
@@ -24,14 +24,14 @@ MARKS = (
 
 
 def all_records() -> list[ParameterRecord]:
-    """Every parameter that carries a default: sections, processes, cell types, fields."""
+    """Every parameter that carries a default: sections, processes, cell types, fields, drugs."""
     lines = []
     for name, field in Config.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, ParameterSet):
             lines += map(_split, records(field.annotation, name))
     for name, model in PROCESSES.items():
         lines += map(_split, records(model, f"processes.{name}"))
-    for section, model in (("cells", CellType), ("fields", FieldType)):
+    for section, model in (("cells", CellType), ("fields", FieldType), ("drugs", Drug)):
         for key, leaf in catalogue.leaves(catalogue.load(section), section):
             lines.append(_catalogue_record(key, leaf, model))
     return lines

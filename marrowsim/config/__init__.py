@@ -3,5 +3,6 @@
 from marrowsim.config.entities import CellType, FieldType
 from marrowsim.config.load import SCENARIOS, load_config, scenario_text
 from marrowsim.config.model import Config
+from marrowsim.config.pharmacology import Drug
 
-__all__ = ["SCENARIOS", "CellType", "Config", "FieldType", "load_config", "scenario_text"]
+__all__ = ["SCENARIOS", "CellType", "Config", "Drug", "FieldType", "load_config", "scenario_text"]

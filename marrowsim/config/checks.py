@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from marrowsim import tissues
 from marrowsim.config.faults import Places
+from marrowsim.config.pharmacology import TARGETS
 from marrowsim.config.sections import Geometry, Output, SoftTissue, Time, Vessels
 from marrowsim.errors import Fault, nearest
 from marrowsim.units import In
@@ -34,7 +35,8 @@ FEWEST_VOXELS = 4
 def cross_faults(data: Mapping[str, Any], places: Places, *, files: bool) -> list[Fault]:
     """Faults between the values of a merged scenario; what cannot be read is left to other checks."""
     faults = [*_cells(data, places), *_fields(data, places), *_time(data, places), *_lattice(data, places)]
-    return [*faults, *_image(data, places, files), *_vessels(data, places), *_sites(data, places)]
+    faults += [*_image(data, places, files), *_vessels(data, places), *_sites(data, places)]
+    return [*faults, *_drugs(data, places)]
 
 
 def _table(node: Any, *path: str) -> dict[str, Any]:
@@ -219,3 +221,42 @@ def _sites(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
         if "centre" in entry and not (within or beyond):
             where = places((*path, "centre"))
             yield Fault("the centre would not be used", "", "no radius", "give within or beyond, too", where)
+
+
+def _drugs(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
+    """Drugs that are given, and what they inhibit, must exist; every dose falls into the run."""
+    drugs = _table(data, "drugs")
+    for name, drug in drugs.items():
+        for target in set(_table(drug, "inhibits")) - set(TARGETS):
+            where = places(("drugs", name, "inhibits", target))
+            yield Fault("unknown target of a drug", ", ".join(TARGETS), f"'{target}'", nearest(target, TARGETS), where)
+    doses = data.get("dose")
+    for index, dose in enumerate(doses if isinstance(doses, list) else []):
+        if not isinstance(dose, dict):
+            continue
+        name = dose.get("drug")
+        if drugs and isinstance(name, str) and name not in drugs:
+            where = places(("dose", str(index), "drug"))
+            yield Fault("unknown drug", ", ".join(drugs), f"'{name}'", nearest(name, drugs), where)
+        yield from _dose_times(data, dose, ("dose", str(index)), places)
+
+
+def _dose_times(data: Mapping[str, Any], dose: dict[str, Any], key: tuple[str, str], places: Places) -> Iterator[Fault]:
+    """Several doses need the time between them, and none comes when the run is over."""
+    count, every = dose.get("count"), _quantity(dose.get("every"), "min")
+    repeats = isinstance(count, int) and not isinstance(count, bool) and count > 1
+    if repeats and "every" not in dose:
+        remedy = 'give every, such as every = "1 d"'
+        yield Fault("the time between doses is not given", "", f"count = {count}", remedy, places((*key, "count")))
+    begin = _quantity(dose.get("at", "0 min"), "min")
+    duration = _quantity(_value(data, "time", "duration"), "min")
+    if begin is None or not duration:
+        return
+    last = begin + (count - 1) * every if repeats and every else begin
+    if last >= duration:
+        remedy = "a longer time.duration, or an earlier dose"
+        if last > begin:
+            remedy = "a longer time.duration, or fewer doses; without count they go on to the end of the run"
+        allowed = f"before {duration / 60:g} h"
+        where = places((*key, "count" if last > begin else "at"))
+        yield Fault("a dose comes after the end of the run", allowed, f"{last / 60:g} h", remedy, where)

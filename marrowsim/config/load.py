@@ -17,7 +17,7 @@ from marrowsim.config.model import Config
 from marrowsim.errors import Fault, ScenarioError, nearest
 from marrowsim.parameters import ParameterSet
 
-SCENARIOS = ("homing", "healthy", "culture", "primary", "metastasis")
+SCENARIOS = ("homing", "healthy", "mobilisation", "primary", "metastasis", "culture")
 
 
 def scenario_text(name_or_path: str | Path) -> tuple[str, str]:
@@ -144,9 +144,9 @@ def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any
 
 
 def _with_catalogue(data: dict[str, Any], faults: list[Fault], places: Places) -> dict[str, Any]:
-    """The scenario on top of the shipped cell types and fields."""
+    """The scenario on top of the shipped cell types, fields and drugs."""
     data = dict(data)
-    for section in ("cells", "fields"):
+    for section in ("cells", "fields", "drugs"):
         shipped = catalogue.values(catalogue.load(section))
         given = data.get(section, {})
         if not isinstance(given, dict):

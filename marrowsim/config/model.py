@@ -13,6 +13,7 @@ from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, fie
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from marrowsim.config.entities import CellType, FieldType
+from marrowsim.config.pharmacology import Dose, Drug
 from marrowsim.config.sections import (
     Geometry,
     HypoxiaResponse,
@@ -54,9 +55,11 @@ class Config(ParameterSet):
     hypoxia: HypoxiaResponse = HypoxiaResponse()
     seeding: list[Seeding] = []
     injection: list[Injection] = []
+    dose: list[Dose] = []
     output: Output = Output()
     cells: dict[str, CellType]
     fields: dict[str, FieldType]
+    drugs: dict[str, Drug] = {}
     processes: dict[str, SerializeAsAny[ParameterSet]] = Field(default={}, validate_default=True)
 
     @field_validator("processes", mode="before")
@@ -99,6 +102,12 @@ class Config(ParameterSet):
             if not more:
                 return np.array(sorted(map(self.code, found)), dtype=np.int64)
             found |= more
+
+    @cached_property
+    def dosed(self) -> tuple[str, ...]:
+        """Names of the drugs that are given, in the order of `drugs`."""
+        given = {entry.drug for entry in self.dose}
+        return tuple(name for name in self.drugs if name in given)
 
     def column(self, name: str) -> np.ndarray:
         """One parameter of all cell types, by code: float64, shape (types,), canonical units."""

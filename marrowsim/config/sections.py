@@ -230,7 +230,9 @@ class Stroma(ParameterSet):
 
 
 class Receptor(ParameterSet):
-    """CXCR4 occupancy theta = C / (C + K_d (1 + A / K_A)) and signal a = R theta / (1 + beta theta)."""
+    """CXCR4 occupancy theta = C / (C + K_d (1 + A / K_A + sum of drug level / its constant)) and signal
+    a = R theta / (1 + beta theta).
+    """
 
     dissociation_constant: Concentration = parameter(
         "4 nM",
@@ -252,11 +254,6 @@ class Receptor(ParameterSet):
     inhibition_constant: Concentration = parameter(
         "100 nM", "of the antagonist", symbol="K_A", span="44-650 nM", source="Fricker 2006", mark="R"
     )
-
-    @property
-    def half_occupancy(self) -> float:
-        """CXCL12 (nM) at which half of CXCR4 is occupied, with the antagonist present."""
-        return self.dissociation_constant * (1.0 + self.antagonist / self.inhibition_constant)
 
 
 class HypoxiaResponse(ParameterSet):

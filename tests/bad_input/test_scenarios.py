@@ -69,6 +69,32 @@ SETTINGS = {
         ["unknown field", "did you mean 'oxygen'?"],
     ),
     "unknown type to be like": (['cells.fast.like="tumor"'], ["unknown entry", "did you mean 'tumour'?"]),
+    "unknown drug": (
+        ['dose=[{drug="plerixafur", amount="1 mg/kg"}]'],
+        ["unknown drug", "did you mean 'plerixafor'?"],
+    ),
+    "unknown drug to change": (['drugs.plerixafur.molar_mass="500 g/mol"'], ["did you mean 'plerixafor'?"]),
+    "unknown target of a drug": (
+        ['drugs.plerixafor.inhibits.cxcr7="1 nM"'],
+        ["unknown target of a drug", "did you mean 'cxcr4'?"],
+    ),
+    "dose in nM": (
+        ['dose=[{drug="plerixafor", amount="1 nM"}]'],
+        ["dose.0.amount", "'1 nM' is not a quantity in mg/kg", 'such as "1 mg/kg"'],
+    ),
+    "dose without a unit": (['dose=[{drug="plerixafor", amount="0.24"}]'], ["a number without its unit", "1 mg/kg"]),
+    "dose after the end": (
+        ['dose=[{drug="plerixafor", amount="1 mg/kg", at="9 d"}]', "time.duration=3 d"],
+        ["a dose comes after the end of the run", "before 72 h", "216 h", "a longer time.duration"],
+    ),
+    "more doses than fit": (
+        ['dose=[{drug="plerixafor", amount="1 mg/kg", every="1 d", count=4}]', "time.duration=3 d"],
+        ["a dose comes after the end of the run", "without count"],
+    ),
+    "several doses at once": (
+        ['dose=[{drug="plerixafor", amount="1 mg/kg", count=2}]'],
+        ["the time between doses is not given", 'every = "1 d"'],
+    ),
     "foreign format": (["format=99"], ["another format", "the version of marrowsim"]),
     "no equals sign": (["time.step"], ["--set KEY=VALUE"]),
 }

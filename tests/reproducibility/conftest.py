@@ -26,6 +26,12 @@ volume_fraction = 0.2
 cell = "tumour"
 density = "60000 /mm^3"
 
+[[dose]]
+drug = "plerixafor"
+amount = "80 ug/kg"
+at = "20 min"
+every = "37 min"
+
 [cells.tumour]
 extravasation_time = "30 min"
 dormancy = "0 h"

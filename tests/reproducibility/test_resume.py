@@ -19,6 +19,7 @@ def test_something_happens_in_the_run(whole):
     assert last["tumour in marrow (cells)"] > 5
     assert last["tumour born (events)"] + last["tumour died (events)"] > 0
     assert 0 < last["slots held by hpc (1)"] <= 1
+    assert last["plerixafor (nM)"] > 500
 
 
 @pytest.mark.parametrize("stop", range(STEPS))

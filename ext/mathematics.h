@@ -98,11 +98,10 @@ static inline double saturating(double x, double half)
     return x > 0.0 ? share : 0.0;
 }
 
-/* 1 / (1 + (x / half)^n): 1 at x = 0, falling to 0; the power is cut at exp(largest). */
+/* 1 / (1 + (x / half)^n) for x >= 0: 1 at x = 0, whose logarithm here is about -710; the power is cut at exp(largest). */
 static inline double hill_inhibition_within(double x, double half, double exponent, double largest)
 {
-    double share = 1.0 / (1.0 + exponential_within(exponent * logarithm(x / half), largest));
-    return x > 1e-30 ? share : 1.0;
+    return 1.0 / (1.0 + exponential_within(exponent * logarithm(x / half), largest));
 }
 
 static inline double hill_inhibition(double x, double half, double exponent)

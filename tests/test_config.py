@@ -58,7 +58,7 @@ def test_any_step_divides_into_substeps_that_resolve_the_events():
     assert len(list(Clock(7, 240.0, 1, 2).split(1e9))) == MOST_SUBSTEPS
     config = load({"time.step": "30 min"})
     names = [process.name for process, _ in updates(schedule_of(config), config, Clock(7, 30.0, 1, 2))]
-    own = ["injection", "drugs", "fields", "conversion", "cycle"]
+    own = ["injection", "drugs", "fields", "hypoxia", "conversion", "cycle"]
     assert names == [*own, *["motility", "niche", "circulation"] * 4]
 
 
@@ -120,3 +120,38 @@ def test_columns_follow_the_codes():
     assert config.cell_names[0] == "tumour"
     assert config.column("niche_affinity")[config.code("hpc")] == 1.0
     assert np.isinf(config.column("division_time")[config.code("car")])
+
+
+COURSE = [{"from": "0 h", "value": "160 mmHg"}, {"from": "2 d", "value": "1 kPa"}]
+
+
+def test_a_field_may_be_held_at_a_course():
+    """Each value holds from its time on, and the resolved scenario is the same configuration."""
+    config = load({"fields.oxygen.held_at": COURSE}, "culture")
+    oxygen = config.fields["oxygen"]
+    assert [oxygen.held(minutes) for minutes in (0.0, 2879.9, 1e9)] == [160.0, 160.0, pytest.approx(7.50, abs=0.01)]
+    assert oxygen.held(2880.0) == oxygen.held(1e9)
+    again = load_config(config.resolved(), PROCESSES)
+    assert again == config
+    assert again.digest() == config.digest()
+    assert load(scenario="culture").fields["oxygen"].held(1e9) == 150.0
+
+
+@pytest.mark.parametrize(
+    ("course", "words"),
+    [
+        (COURSE[1:], "the first from 0 h"),
+        ([COURSE[0], *COURSE[::-1]], "each one later"),
+        ([], "the first from 0 h"),
+        ([{"from": "0 h", "value": 7}], "a number without its unit"),
+        ([{"from": "0 h", "value": "7 nM"}], "not a quantity in mmHg"),
+        ([{"from": "0 um", "value": "7 mmHg"}], "not a quantity in min"),
+        ([{"at": "0 h", "value": "7 mmHg"}], "no entry of a course"),
+        (["7 mmHg"], "no entry of a course"),
+    ],
+)
+def test_a_course_out_of_order_or_without_units_is_refused(course, words):
+    found = faults({"fields.oxygen.held_at": course}, "culture")
+    assert len(found) == 1
+    assert words in found[0]
+    assert "fields.oxygen.held_at" in found[0]

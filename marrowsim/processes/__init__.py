@@ -8,11 +8,12 @@ from marrowsim.processes.conversion import Conversion
 from marrowsim.processes.cycle import Cycle
 from marrowsim.processes.drugs import Drugs
 from marrowsim.processes.fields import Fields
+from marrowsim.processes.hypoxia import Hypoxia
 from marrowsim.processes.injection import Injection
 from marrowsim.processes.motility import Motility
 from marrowsim.processes.niche import Niche
 
-SHIPPED = (Injection, Drugs, Fields, Conversion, Cycle, Motility, Niche, Circulation)
+SHIPPED = (Injection, Drugs, Fields, Hypoxia, Conversion, Cycle, Motility, Niche, Circulation)
 """The shipped processes, in the order of a step."""
 
 PROCESSES = MappingProxyType({process.name: process for process in SHIPPED})

@@ -61,3 +61,18 @@ def test_running_longer_gives_the_long_run(begin, whole, tmp_path):
         simulation.run(recorders=[folder])
     assert contents(folder.path) == contents(whole)
     assert open_run(folder.path).config == open_run(whole).config
+
+
+def test_resume_in_the_middle_of_a_course(begin, tmp_path):
+    """Oxygen that is held at other values before and after the stop: the response to hypoxia goes on as if nothing was."""
+    course = [{"from": f"{hours} h", "value": f"{pressure} mmHg"} for hours, pressure in ((0, 100), (0.5, 5), (1, 50))]
+    changes = {"fields.oxygen.held_at": course}
+    never_stopped = begin(**changes)
+    never_stopped.run()
+    simulation = begin(threads=2, **changes)
+    with RunFolder.create(tmp_path / "run", simulation) as folder:
+        simulation.run(steps=7, recorders=[folder])
+    resumed = open_run(folder.path).simulation(threads=3)
+    resumed.run()
+    assert resumed.state.hash() == never_stopped.state.hash()
+    assert len(set(never_stopped.readouts["oxygen mean (mmHg)"])) == 3

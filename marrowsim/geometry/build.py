@@ -206,7 +206,13 @@ def _cells(config: Config, tissue: np.ndarray) -> tuple[dict[str, np.ndarray], n
         taken = np.concatenate([slots, *residents.values()])
         ground = _ground(tissue, spacing, entry, f"seeding.{number}")
         found = placement.seed_cells(
-            ground, spacing, taken, seed=seed, draw=number, density=entry.density, name=f"{entry.cell} (seeding.{number})"
+            ground,
+            spacing,
+            taken,
+            seed=seed,
+            draw=number,
+            density=entry.density,
+            name=f"{entry.cell} (seeding.{number})",
         )
         residents[entry.cell] = np.concatenate([residents.get(entry.cell, found[:0]), found])
     return residents, slots, held

@@ -120,7 +120,7 @@ READOUTS: tuple[Readout, ...] = (
     ),
     Readout("tumour arrested (cells)", "arrested at a vessel wall", _cells("tumour", Status.ARRESTED)),
     Readout("tumour in marrow (cells)", "out of the vessels, in the marrow", _cells_in("tumour", MARROW), MARROW),
-    Readout("tumour in soft tissue (cells)", "out of the vessels, at that site", _cells_in("tumour", SOFT), SOFT),
+    Readout("tumour in soft tissue (cells)", "out of the vessels, in soft tissue", _cells_in("tumour", SOFT), SOFT),
     Readout("tumour at niches (cells)", "in a niche slot or facing one", lambda _, c: c.near_slots("tumour"), MARROW),
     Readout("tumour in niches (cells)", "holding a niche slot", _cells("tumour", Status.BOUND), MARROW),
     Readout("hpc in niches (cells)", "progenitors holding a niche slot", _cells("hpc", Status.BOUND), MARROW),

@@ -194,9 +194,7 @@ def _is_soft(data: Mapping[str, Any]) -> bool:
 def _sites(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
     """Cells are seeded into a site that there is, in a ball or shell that has an inside."""
     kind = _value(data, "geometry", "kind")
-    width, voxel = (
-        _quantity(_value(data, *key), "um") for key in (("soft_tissue", "width"), ("geometry", "voxel"))
-    )
+    width, voxel = (_quantity(_value(data, *key), "um") for key in (("soft_tissue", "width"), ("geometry", "voxel")))
     where = places(("soft_tissue", "width"))
     if kind in ("dish", "soft") and width:
         remedy = "set the extent by geometry.size, or take kind = 'trabecular' or 'image'"

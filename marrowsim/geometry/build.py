@@ -18,8 +18,8 @@ from marrowsim.geometry.image import read_bone
 from marrowsim.geometry.trabecular import PRESETS, generate_trabecular
 from marrowsim.geometry.vessels import grow_vessels
 
-SMALLEST_SITE = 64
-"""Fewest voxels of marrow, or of soft tissue, that a simulation is run in."""
+SMALLEST_MARROW = 64
+"""Fewest marrow voxels that a simulation is run in."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def build_geometry(config: Config, say: Callable[[str], None] = lambda _: None) 
     say(_bone_words(config))
     tissue, report = bone_of(config)
     if config.geometry.kind != "soft":
-        _require_room(tissue, tissues.MARROW, "marrow", "choose a larger crop, a finer voxel, or another threshold")
+        _require_marrow(tissue)
         tissue = _vessels(config, tissue, say)
     tissue = _with_soft_tissue(config, tissue, say)
     say("placing stroma, niches and progenitors")
@@ -113,11 +113,17 @@ def bone_of(config: Config) -> tuple[np.ndarray, dict[str, Any]]:
     return tissue, {"source": {"kind": "trabecular", "preset": section.preset}}
 
 
-def _require_room(tissue: np.ndarray, code: int, name: str, remedy: str) -> None:
-    found = np.count_nonzero(tissue == code)
-    if found < SMALLEST_SITE:
-        what, given = f"there is too little {name} to simulate", f"{found} of {tissue.size} voxels"
-        raise GeometryError(Fault(what, f"{SMALLEST_SITE} {name} voxels or more", given, remedy))
+def _require_marrow(tissue: np.ndarray) -> None:
+    found = np.count_nonzero(tissue == tissues.MARROW)
+    if found < SMALLEST_MARROW:
+        raise GeometryError(
+            Fault(
+                "there is too little marrow to simulate",
+                f"{SMALLEST_MARROW} marrow voxels or more",
+                f"{found} of {tissue.size} voxels",
+                "choose a larger crop, a finer voxel, or another threshold",
+            )
+        )
 
 
 def _with_soft_tissue(config: Config, tissue: np.ndarray, say: Callable[[str], None]) -> np.ndarray:
@@ -129,7 +135,6 @@ def _with_soft_tissue(config: Config, tissue: np.ndarray, say: Callable[[str], N
     say("growing capillaries")
     shape = tissue.shape if alone else (*tissue.shape[:2], round(section.width / spacing))
     slab = sites.soft_tissue(shape, spacing, config.seed, section)
-    _require_room(slab, tissues.SOFT, "soft tissue", "choose a larger geometry.size or soft_tissue.width")
     return slab if alone else sites.beside(tissue, slab)
 
 

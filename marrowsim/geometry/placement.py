@@ -1,9 +1,10 @@
 """Where stromal cells, niche slots and progenitors stand at the start, by densities and distance laws.
 
 Sites are flat voxel indices (int64, sorted). Densities are in 1/um^3 of extravascular marrow (MARROW
-voxels) unless another tissue is named, 1 000 cells per mm^3 being 1e-6, and in 1/um^2 of bone surface; distances are in um from the voxel
-centre to the surface of the nearest vessel or bone voxel. A site is drawn with a probability proportional
-to its weight, without replacement (exponential keys: Efraimidis & Spirakis 2006, Inf Process Lett 97:181).
+voxels) unless another tissue is named, 1 000 cells per mm^3 being 1e-6, and in 1/um^2 of bone surface;
+distances are in um from the voxel centre to the surface of the nearest vessel or bone voxel. A site is drawn
+with a probability proportional to its weight, without replacement (exponential keys: Efraimidis & Spirakis
+2006, Inf Process Lett 97:181).
 """
 
 import numpy as np

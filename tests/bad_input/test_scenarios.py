@@ -64,6 +64,31 @@ SETTINGS = {
     ),
     "injection without vessels": (['vessels.source="none"'], ["there are no vessels", "use [[seeding]]"]),
     "unknown cell type injected": (['injection.0.cell="tumor"'], ["unknown cell type", "did you mean 'tumour'?"]),
+    "soft tissue beside a dish": (
+        ['geometry.kind="dish"', 'vessels.source="none"', "injection=[]", 'soft_tissue.width="200 um"'],
+        ["there is no marrow to put soft tissue beside", "geometry.size"],
+    ),
+    "slab thinner than voxels": (['soft_tissue.width="20 um"'], ["too thin for its voxels", "40 um or more"]),
+    "seeding at a site that is not there": (
+        ['seeding=[{cell="tumour", density="1000 /mm^3", site="soft_tissue"}]'],
+        ["the lattice has no such site", "soft_tissue.width"],
+    ),
+    "seeding at an unknown site": (
+        ['seeding=[{cell="tumour", density="1000 /mm^3", site="soft"}]'],
+        ["unknown word", "did you mean 'soft_tissue'?"],
+    ),
+    "shell without an inside": (
+        ['seeding=[{cell="tumour", density="1 /mm^3", within="50 um", beyond="60 um"}]'],
+        ["the shell has no inside", "beyond 60 um, within 50 um"],
+    ),
+    "centre without a radius": (
+        ['seeding=[{cell="tumour", density="1 /mm^3", centre=["50 um", "50 um", "50 um"]}]'],
+        ["the centre would not be used", "give within or beyond"],
+    ),
+    "blood of a tissue without blood": (
+        ['fields.oxygen.blood.bone="20 mmHg"'],
+        ["unknown tissue", "sinusoid, arteriole, capillary"],
+    ),
     "unknown field in an uptake": (
         ['cells.tumour.uptake.oxigen="1 amol/s"'],
         ["unknown field", "did you mean 'oxygen'?"],
@@ -112,6 +137,21 @@ BUILT = {
         ['geometry.size=["50 um", "50 um", "50 um"]'],
         ["the box is too small for bone", "remedy"],
     ),
+    "ball outside the box": (
+        ['seeding=[{cell="tumour", density="1 /mm^3", within="50 um", centre=["900 um", "0 um", "0 um"]}]'],
+        ["no marrow lies in the part", "200 x 200 x 200 um", "change centre, within or beyond"],
+    ),
+    "no free voxel": (
+        [
+            'seeding=[{cell="hpc", density="1000000 /mm^3", within="40 um"},'
+            ' {cell="tumour", density="1000000 /mm^3", within="30 um"}]'
+        ],
+        ["there is no place for any tumour (seeding.1)", "a free voxel or more"],
+    ),
+    "capillaries that do not fit": (
+        ['soft_tissue.width="200 um"', "soft_tissue.vessel_volume_fraction=0.3"],
+        ["soft_tissue.vessel_", "the vessels do not fit"],
+    ),
     "impossible bone": (["geometry.bone_volume_fraction=0.99"], ["BV/TV is out of range"]),
 }
 
@@ -141,6 +181,7 @@ COMMANDS = {
         ["there is no such image", "check the path"],
     ),
     "bone in a dish": (["run", "culture", "--bone", "."], ["a dish has no place for bone", "homing or healthy"]),
+    "bone in soft tissue": (["run", "primary", "--bone", "."], ["soft tissue has no place for bone", "--bone"]),
     "name too long": (["run", "homing", *SMALL, "-o", "a" * 300], ["cannot be written", "-o DIR"]),
     "missing image": (["run", "homing", "--bone", "nowhere.npz"], ["there is no such image", "check the path"]),
     "missing image to measure": (["measure", "nowhere.npz"], ["there is no such image", "check the path"]),

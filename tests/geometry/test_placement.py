@@ -151,13 +151,13 @@ def test_where_too_few_voxels_are_admissible_all_are_taken():
     slots = placement.place_slots(box, SPACING, car, seed=1, density=1e-3)
     places = [(18, 20, 30), (19, 19, 30), (19, 20, 29), (19, 20, 31), (19, 21, 30)]
     assert slots.tolist() == sorted(np.ravel_multi_index(place, box.shape) for place in places)
-    everywhere = placement.seed_cells(box, SPACING, car, seed=1, draw=0, density=1e-2)
+    everywhere = placement.seed_cells(box == MARROW, SPACING, car, seed=1, draw=0, density=1e-2)
     assert len(everywhere) == np.count_nonzero(box == MARROW) - 1
 
 
 def test_draws_of_groups_differ():
     box = straight_vessel()
-    groups = [placement.seed_cells(box, SPACING, [], seed=1, draw=n, density=1e-6) for n in range(2)]
+    groups = [placement.seed_cells(box == MARROW, SPACING, [], seed=1, draw=n, density=1e-6) for n in range(2)]
     assert not np.array_equal(*groups)
 
 

@@ -24,13 +24,8 @@ def test_frame_of_a_state_says_what_is_in_it(state):
     assert (frame.step, frame.time, frame.spacing) == (5, 30.0, 10.0)
     assert frame.tissue is state.tissue
     assert frame.cells["id"].is_monotonic_increasing
-    assert frame.cells["type"].value_counts().to_dict() == {
-        "tumour": 5,
-        "hpc": 13,
-        "car": 20,
-        "lining": 0,
-        "fibroblast": 0,
-    }
+    counts = frame.cells["type"].value_counts()
+    assert counts[counts > 0].to_dict() == {"tumour": 5, "hpc": 13, "car": 20}
     assert frame.cells["status"].value_counts().to_dict() == {"free": 28, "bound": 5, "arrested": 0, "circulating": 5}
     assert frame.cells.loc[frame.cells.status == "circulating", ["x", "y", "z"]].isna().all(axis=None)
     car = frame.cells[frame.cells.type == "car"].iloc[0]

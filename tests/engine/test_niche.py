@@ -124,7 +124,7 @@ def test_a_cell_takes_one_slot_only(make_state):
 
 @pytest.mark.parametrize("displacement", [0.01, 0.2])
 def test_competition_with_displacement_settles_where_the_mean_field_does(make_state, displacement):
-    """Well mixed, with n free cells a face, k_i = k_on (a / a_ref) affinity_i, s = w_T / (w_T + w_H) (MacLean 2014 PNAS):
+    """Well mixed; n free cells a face, k_i = k_on (a / a_ref) affinity_i, s = w_T / (w_T + w_H) (MacLean 2014 PNAS):
 
     h / v = k_H n_H / (k_off + d s n_T),   t / v = n_T (k_T + d s h / v) / k_off,   h + t + v = 1
     """

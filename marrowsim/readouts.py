@@ -73,7 +73,7 @@ class Census:
 
 def dysfunction_index(state: State) -> float:
     """1 - output / healthy, healthy the haematopoietic output at the start of the run; NaN where that was none."""
-    healthy = float(state.records.get(HEALTHY_OUTPUT, 0.0))
+    healthy = float(state.records.get(HEALTHY_OUTPUT, [0.0])[0])
     return 1.0 - haematopoietic_output(state) / healthy if healthy > 0 else float("nan")
 
 

@@ -225,7 +225,7 @@ class Stroma(ParameterSet):
         mark="V/E",
     )
     hpc_free: Density = parameter(
-        "470 /mm^3", "HPCs outside niches at the start", source="steady state of division, exit and release", mark="C"
+        "500 /mm^3", "HPCs outside niches at the start", source="steady state of division, exit and release", mark="C"
     )
 
 

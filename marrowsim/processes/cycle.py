@@ -16,7 +16,7 @@ from marrowsim.state import State, Status
 from marrowsim.units import Number, Pressure
 
 HEALTHY_OUTPUT = "cycle/healthy output"
-"""Record of the haematopoietic output (cells/d) at the start of the run: float64, shape ()."""
+"""Record of the haematopoietic output (cells/d) at the start of the run: float64, shape (1,)."""
 
 
 def haematopoietic_output(state: State) -> float:
@@ -47,7 +47,7 @@ class Cycle(ShippedProcess):
 
     def prepare(self, state: State, clock: Clock) -> None:
         """Keep the haematopoietic output of the start, which the dysfunction index is relative to."""
-        state.records[HEALTHY_OUTPUT] = np.array(haematopoietic_output(state))
+        state.records[HEALTHY_OUTPUT] = np.array([haematopoietic_output(state)])
 
     def update(self, state: State, clock: Clock) -> None:
         """Live on in as many sub-steps as the fastest cell needs."""

@@ -30,8 +30,8 @@ class Niche(ShippedProcess):
         source="steady traffic through the blood: Ashcroft 2017 (order)", mark="R/E",
     )  # fmt: skip
     release_rate: Rate = parameter(
-        "2.3e-4 /min", "release from a slot at the reference signal", symbol="k_off", span="1/12 h to 1/7 d",
-        source="Ashcroft 2017 (order)", mark="R/E",
+        "1.3e-4 /min", "release from a slot at the reference signal", symbol="k_off", span="1/12 h to 1/7 d",
+        source="Ashcroft 2017 (order); keeps healthy marrow at its occupancy of 0.65 for 28 d", mark="R/C",
     )  # fmt: skip
     release_sensitivity: Number = parameter(
         2.0, "logarithm of the rise of the release rate without any signal", symbol="eps",

@@ -120,3 +120,35 @@ def test_a_cell_takes_one_slot_only(make_state):
     assert state.cells.status.tolist() == [Status.BOUND]
     assert state.cells.site[0] in slots
     assert state.tallies["bound:native"] == 1
+
+
+@pytest.mark.parametrize("displacement", [0.01, 0.2])
+def test_competition_with_displacement_settles_where_the_mean_field_does(make_state, displacement):
+    """Well mixed; n free cells a face, k_i = k_on (a / a_ref) affinity_i, s = w_T / (w_T + w_H) (MacLean 2014 PNAS):
+
+    h / v = k_H n_H / (k_off + d s n_T),   t / v = n_T (k_T + d s h / v) / k_off,   h + t + v = 1
+    """
+    grid = np.zeros(SHAPE, dtype=bool)
+    grid[1:-1:3, 1:-1:3, 1:-1:3] = True
+    slots = np.flatnonzero(grid)
+    voxels = outside_in_drawn_order(slots)
+    types = TYPES | {"rival": TYPES["rival"] | {"displacement_rate": f"{displacement} /min"}}
+    rates = {"processes.niche.binding_rate": "0.01 /min", "processes.niche.release_rate": "0.02 /min"}
+    cells = {"rival": voxels[:6_000], "native": voxels[6_000:26_000]}
+    state = make_state(SHAPE, cells, types, OVERRIDES | rates, slots=slots)
+    niche = state.config.processes["niche"]
+    rival, native = state.config.code("rival"), state.config.code("native")
+    counts = []
+    for step in range(800):
+        mix(state, voxels, step)
+        niche.update(state, Clock(step, 1.0, 1, 1))
+        if step >= 250:
+            bound = state.cells.status == Status.BOUND
+            counts.append([np.count_nonzero(bound & (state.cells.type == code)) for code in (rival, native)])
+    held = np.mean(counts, axis=0)
+    tumour, hpc = 6 * (np.array([6_000, 20_000]) - held) / len(voxels)
+    strength = signal() / 0.15
+    off, on, taken = 0.02 * np.exp(2.0 * (1 - strength)), 0.01 * strength, displacement * 2.0 / 3.0
+    h = on * hpc / (off + taken * tumour)
+    t = tumour * (2.0 * on + taken * h) / off
+    np.testing.assert_allclose(held / len(slots), np.array([t, h]) / (1 + t + h), rtol=0.04)

@@ -130,7 +130,7 @@ def circulating_cells(watch: Watch, *, cell: str) -> float:
 @measure("cxcr4")
 def cxcr4(
     watch: Watch, *, cell: str, tissue: Tissue = "any", inherited: bool = False,
-    oxygen_above: Pressure = 0.0, oxygen_below: Pressure = 1e4,
+    oxygen_above: Pressure = "0 mmHg", oxygen_below: Pressure = "1e4 mmHg",
 ) -> float:  # fmt: skip
     """Mean CXCR4 level of cells, present or inherited, where the pO2 is in a range."""
     state = watch.state
@@ -194,11 +194,25 @@ def detached_cells(watch: Watch, *, cell: str) -> float:
     return float(sizes.sum() - sizes.max()) if groups else NAN
 
 
+def _contacts(watch: Watch, cell: str) -> np.ndarray:
+    """Time (min) of the first contact with a niche slot of the cells of a type at the start; infinite where none."""
+    return watch.contacts[watch.types == watch.state.config.code(cell)]
+
+
 @measure("time to a niche slot", "contacts")
-def time_to_a_niche_slot(watch: Watch, *, cell: str) -> float:
-    """Median time (h) until a cell of the start was in a niche slot or faced one; who never was counts as at the end."""
-    tagged = watch.contacts[watch.types == watch.state.config.code(cell)]
-    return float(np.median(np.minimum(tagged, watch.state.minutes))) / 60.0 if len(tagged) else NAN
+def time_to_a_niche_slot(watch: Watch, *, cell: str, share: Fraction = 0.5) -> float:
+    """Time (h) until this share of the cells of the start was in a niche slot or faced one; the run's where it is longer."""
+    tagged = _contacts(watch, cell)
+    if len(tagged) == 0:
+        return NAN
+    return float(np.quantile(np.minimum(tagged, watch.state.minutes), share)) / 60.0
+
+
+@measure("share that met a niche slot", "contacts")
+def share_that_met_a_niche_slot(watch: Watch, *, cell: str) -> float:
+    """Share of the cells of the start that have been in a niche slot or faced one."""
+    tagged = _contacts(watch, cell)
+    return float(np.isfinite(tagged).mean()) if len(tagged) else NAN
 
 
 # ---- neighbourhood
@@ -252,7 +266,7 @@ def arrests_near(watch: Watch, *, near: tuple[str, ...], rather_than: tuple[str,
 
 @measure("field")
 def field(
-    watch: Watch, *, field: str, tissue: Tissue = "any", oxygen_above: Pressure = 0.0, oxygen_below: Pressure = 1e4
+    watch: Watch, *, field: str, tissue: Tissue = "any", oxygen_above: Pressure = "0 mmHg", oxygen_below: Pressure = "1e4 mmHg"
 ) -> float:
     """Mean of a field over the voxels that cells may enter whose pO2 is in a range."""
     state = watch.state

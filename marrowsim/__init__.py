@@ -30,6 +30,7 @@ _PUBLIC = {
     "steady_field": "marrowsim.fieldsolver",
     "FieldSolver": "marrowsim.fieldsolver",
     "morphometry": "marrowsim.bone_morphometry",
+    "knockout": "marrowsim.experiments",
     "MarrowsimError": "marrowsim.errors",
 }
 
@@ -41,6 +42,7 @@ __all__ = [
     "Simulation",
     "Status",
     "__version__",
+    "knockout",
     "load_config",
     "morphometry",
     "open_run",

@@ -42,6 +42,10 @@ class ScenarioError(MarrowsimError):
     """A scenario (TOML file, override or option) that cannot be run."""
 
 
+class ExperimentError(MarrowsimError):
+    """An experiment (arms, readouts, rules) that cannot be run, or a folder that is not its own."""
+
+
 class ImageError(MarrowsimError):
     """An image that cannot be read as bone."""
 

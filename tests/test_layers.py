@@ -19,7 +19,7 @@ LAYERS = [
     {"schedule"},
     {"simulation", "provenance", "estimate", "validation"},
     {"storage"},
-    {"benchmarks"},
+    {"benchmarks", "experiments"},
     {"viz"},
     {"cli", "__main__"},
 ]

@@ -205,3 +205,33 @@ def benchmark(
     from marrowsim.cli.benchmarking import run_benchmark  # noqa: PLC0415
 
     run_benchmark(out, sizes, threads, update, quick=quick)
+
+
+@app.command()
+@guarded
+def knockout(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="S1 to S9, TOML files of your own, or all.", metavar="EXPERIMENT...")
+    ] = None,
+    bounded: Annotated[bool, typer.Option("--bounded", help="The quick form: small boxes, few replicates.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder of the report (default knockouts/<experiment>)."),
+    ] = None,
+    replicates: Annotated[int | None, typer.Option(help="Seeds, instead of the experiment's number.", min=2)] = None,
+    processes: Annotated[int | None, typer.Option(help="Worker processes; never change a result.", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the first replicate.", min=0)] = 1,
+    show: Annotated[bool, typer.Option("--list", help="List the experiments.")] = False,
+    text: Annotated[bool, typer.Option("--print", help="Print the file of an experiment, to copy and edit.")] = False,
+) -> None:
+    """Run a causal experiment: arms with arrows knocked out, effects with intervals, a verdict by a rule."""
+    from marrowsim.cli.knockouts import list_experiments, print_experiment, run_experiments  # noqa: PLC0415
+
+    if show:
+        list_experiments()
+    elif text:
+        print_experiment(names or [])
+    else:
+        run_experiments(
+            names or [], out, bounded=bounded, replicates=replicates, processes=processes, seed=seed
+        )

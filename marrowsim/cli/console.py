@@ -146,6 +146,25 @@ class Stages(logging.Handler):
         else:
             self.say(f"{done + 1} of {todo}: {text}")
 
+    def points(self, what: str) -> Callable[[int, int], None]:
+        """The progress function of a work of many points, some of which may be done before it begins."""
+        begun, first, shown = time.monotonic(), None, 0.0
+
+        def progress(done: int, todo: int) -> None:
+            nonlocal first, shown
+            first = done if first is None else first
+            text = f"{what}, {done} of {todo} points"
+            moment = time.monotonic()
+            if self.live:
+                self.bar.update(self._task, description=text, completed=done, total=todo)
+            elif moment - shown >= LINE_EVERY or done == todo:
+                shown = moment
+                left = (moment - begun) / (done - first) * (todo - done) if done > first else None
+                ending = "" if left is None else time.strftime(", %H:%M:%S left", time.gmtime(left))
+                self.say(text + ending)
+
+        return progress
+
     def steps(self, step_minutes: float, first: int) -> Callable[[int, int], None]:
         """The progress function of a run that begins at step `first`."""
         self._since = self._shown = time.monotonic()

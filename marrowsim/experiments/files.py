@@ -1,0 +1,215 @@
+"""From an experiment file to an `Experiment` and the configurations of its arms, with every fault at once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from marrowsim.config import SCENARIOS, Config, load_config
+from marrowsim.config.faults import Places, faults_of
+from marrowsim.errors import ExperimentError, Fault, ScenarioError, nearest
+from marrowsim.experiments.measures import MEASURES
+from marrowsim.experiments.model import ARMS_OF, Arm, Bounded, Bounds, Experiment, Readout, Rule
+from marrowsim.processes import PROCESSES
+
+CLAIMS = ("S5", "S7", "S8")
+"""The experiments that are part of the program."""
+PARTS: dict[str, type[BaseModel]] = {"bounded": Bounded, "arms": Arm, "readout": Readout, "rule": Rule}
+
+
+@dataclass(frozen=True)
+class Source:
+    """An experiment with the text it was read from.
+
+    Attributes
+    ----------
+    experiment : Experiment
+    text : str, the file.
+    where : the bundled name or the path, for messages.
+    folder : where scenarios that it names as files are looked up.
+    """
+
+    experiment: Experiment
+    text: str
+    where: str
+    folder: Path
+
+
+def experiment_text(name_or_path: str | Path) -> tuple[str, str]:
+    """Text of an experiment and where it is from: the name of a bundled one, or a TOML file.
+
+    Raises
+    ------
+    ExperimentError
+        Where there is neither.
+    """
+    name = str(name_or_path)
+    if name in CLAIMS:
+        return resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8"), name
+    path = Path(name)
+    if not path.is_file():
+        allowed = f"a TOML file, or one of {', '.join(CLAIMS)}"
+        remedy = nearest(name, CLAIMS) or "copy one: marrowsim knockout S8 --print > my.toml"
+        raise ExperimentError(Fault("there is no such experiment", allowed, f"'{name}'", remedy))
+    try:
+        return path.read_text(encoding="utf-8"), name
+    except (OSError, UnicodeDecodeError) as error:
+        raise ExperimentError(
+            Fault("the experiment cannot be read", "a text file in UTF-8", str(error), where=name)
+        ) from None
+
+
+def load_experiment(name_or_path: str | Path) -> Source:
+    """Read and check an experiment; its scenarios are checked by `arm_configs`.
+
+    Raises
+    ------
+    ExperimentError
+        With one fault for every wrong thing in the file.
+    """
+    text, where = experiment_text(name_or_path)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ExperimentError(Fault("the experiment is not valid TOML", given=str(error), where=where)) from None
+    places = Places(text, where, ())
+    faults = [*_cross_faults(data, places)]
+    try:
+        experiment = Experiment.model_validate(data)
+    except ValidationError as error:
+        faults += faults_of(error, places, _allowed)
+    if faults:
+        raise ExperimentError(*dict.fromkeys(faults))
+    return Source(experiment, text, where, Path() if where in CLAIMS else Path(where).parent)
+
+
+def _allowed(path: tuple[str, ...]) -> list[str]:
+    """Keys that are allowed at a path of the file."""
+    if path and path[-1] in ("supports", "falsifies"):
+        return list(Bounds.model_fields)
+    return list((PARTS[path[0]] if path else Experiment).model_fields)
+
+
+def _tables(data: Mapping[str, Any], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    items = data.get(name)
+    for number, item in enumerate(items if isinstance(items, list) else []):
+        if isinstance(item, dict):
+            yield number, item
+
+
+def _cross_faults(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
+    """Names that refer to something in the file must be there, and measures must know their options."""
+    yield from _readout_faults(data, places)
+    arms = data.get("arms") if isinstance(data.get("arms"), dict) else {}
+    readouts = [item.get("name") for _, item in _tables(data, "readout")]
+    for number, rule in _tables(data, "rule"):
+        kind = rule.get("kind")
+        needed = ARMS_OF.get(kind, ()) if isinstance(kind, str) else ()
+        for key in ("of", "to", "full", "none"):
+            where, arm = places(("rule", str(number), key)), rule.get(key)
+            if arm is None and key in needed:
+                yield Fault("an arm to compare with is missing", ", ".join(arms), remedy=f"give {key}", where=where)
+            elif arm is not None and isinstance(kind, str) and kind in ARMS_OF and key not in ("of", *needed):
+                yield Fault(f"a rule of kind {kind} has no such arm", ", ".join(("of", *needed)), key, where=where)
+            elif isinstance(arm, str) and arm not in arms:
+                yield Fault("unknown arm", ", ".join(arms), f"'{arm}'", nearest(arm, arms), where)
+        name = rule.get("readout")
+        if isinstance(name, str) and name not in readouts:
+            known = [item for item in readouts if isinstance(item, str)]
+            where = places(("rule", str(number), "readout"))
+            yield Fault("unknown readout", ", ".join(known), f"'{name}'", nearest(name, known), where)
+    rules = [rule for _, rule in _tables(data, "rule")]
+    if rules and not any("supports" in rule for rule in rules):
+        what, allowed = "no rule can support the claim", "supports in one rule or more"
+        yield Fault(what, allowed, where=places(("rule",)))
+
+
+def _readout_faults(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
+    seen = set()
+    for number, readout in _tables(data, "readout"):
+        name, known = readout.get("name"), readout.get("measure")
+        if isinstance(name, str) and name in seen:
+            yield Fault("two readouts of one name", given=f"'{name}'", where=places(("readout", str(number), "name")))
+        seen.add(name if isinstance(name, str) else None)
+        if isinstance(known, str) and known not in MEASURES:
+            where = places(("readout", str(number), "measure"))
+            yield Fault("unknown measure", ", ".join(MEASURES), f"'{known}'", nearest(known, MEASURES), where)
+        elif isinstance(known, str):
+            model = MEASURES[known].options
+            try:
+                model.model_validate(readout.get("options", {}))
+            except ValidationError as error:
+                where = _Below(places, ("readout", str(number), "options"))
+                yield from faults_of(error, where, lambda _, fields=model.model_fields: list(fields))
+
+
+class _Below:
+    """The places of a table of the file."""
+
+    def __init__(self, places: Places, above: tuple[str, ...]):
+        self.places, self.above = places, above
+
+    def __call__(self, path: tuple[str, ...]) -> str:
+        return self.places((*self.above, *path))
+
+
+def flat(tables: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Nested tables as values by dotted key; lists stay whole."""
+    values = {}
+    for key, value in tables.items():
+        name = f"{above}.{key}" if above else key
+        values |= flat(value, name) if isinstance(value, Mapping) else {name: value}
+    return values
+
+
+def arm_configs(source: Source, *, bounded: bool, seed: int) -> dict[str, Config]:
+    """The configuration of every arm, for one seed.
+
+    Raises
+    ------
+    ExperimentError
+        With the faults of every arm's scenario, and of what the readouts ask of it.
+    """
+    experiment, faults, configs = source.experiment, [], {}
+    for name, arm in experiment.arms.items():
+        scenario = _scenario(source, arm.scenario or experiment.scenario)
+        overrides = flat(experiment.set) | (flat(experiment.bounded.set) if bounded else {}) | flat(arm.set)
+        switched = [*experiment.knockouts, *arm.knockouts]
+        if switched:
+            overrides["knockouts"] = list(dict.fromkeys(switched))
+        try:
+            config = configs[name] = load_config(scenario, PROCESSES, overrides | {"seed": seed})
+        except ScenarioError as error:
+            faults += [
+                Fault(fault.what, fault.allowed, fault.given, fault.remedy, f"{source.where}: arm {name}: {fault.where}")
+                for fault in error.faults
+            ]
+            continue
+        faults += _unmeasurable(source, name, config)
+    if faults:
+        raise ExperimentError(*dict.fromkeys(faults))
+    return configs
+
+
+def _scenario(source: Source, name: str) -> str:
+    """A bundled scenario by its name, another beside the file of the experiment."""
+    return name if name in SCENARIOS or Path(name).is_absolute() else str(source.folder / name)
+
+
+def _unmeasurable(source: Source, name: str, config: Config) -> Iterator[Fault]:
+    """What the readouts name must be there in an arm, and their times within its run."""
+    for readout in source.experiment.readout:
+        where = f"{source.where}: arm {name}: readout {readout.name}"
+        if readout.at is not None and round(readout.at / config.time.step) > config.time.steps:
+            allowed = f"up to {config.time.duration:g} min"
+            yield Fault("a readout is taken after the end of the run", allowed, f"{readout.at:g} min", where=where)
+        for key, known in (("cell", config.cells), ("field", config.fields)):
+            given = readout.options.get(key)
+            if isinstance(given, str) and given not in known:
+                yield Fault(f"unknown {key}", ", ".join(known), f"'{given}'", nearest(given, known), where)

@@ -1,0 +1,257 @@
+"""Running an experiment into a folder: replicates x arms in processes of their own, each point once."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import tomli_w
+from filelock import FileLock, Timeout
+
+from marrowsim import __version__
+from marrowsim.errors import ExperimentError, Fault, MarrowsimError
+from marrowsim.experiments.files import Source, arm_configs, load_experiment
+from marrowsim.experiments.model import Experiment
+from marrowsim.experiments.points import Point, run_points
+from marrowsim.experiments.report import report_text, table_of
+from marrowsim.experiments.verdict import Judgement, judge_all, verdict
+from marrowsim.provenance import software
+from marrowsim.storage.files import disk_errors, write_atomically
+
+Progress = Callable[[int, int], None]
+POLL = 0.5
+"""Seconds between looks at how many points are done."""
+RECORD, COPY, POINTS, SCENARIOS = "experiment.json", "experiment.toml", "points", "scenarios"
+TABLE, REPORT = "table.csv", "report.md"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished experiment.
+
+    Attributes
+    ----------
+    experiment : Experiment
+    bounded : whether it is the quick form.
+    seeds : of the replicates, in the order of `values`.
+    values : readout to arm to float64 array over seeds; NaN where a number was not defined.
+    judgements : one a rule.
+    folder : where the report is; None where it was not kept.
+    """
+
+    experiment: Experiment
+    bounded: bool
+    seeds: tuple[int, ...]
+    values: dict[str, dict[str, np.ndarray]]
+    judgements: list[Judgement]
+    folder: Path | None
+
+    @property
+    def verdict(self) -> str:
+        """Supported, not supported or falsified."""
+        return verdict(self.judgements)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row an arm, seed and readout."""
+        return table_of(self.experiment, self.seeds, self.values)
+
+    @property
+    def report(self) -> str:
+        """The report as Markdown."""
+        return report_text(self)
+
+
+def knockout(
+    name: str | Path,
+    *,
+    bounded: bool = False,
+    output: str | Path | None = None,
+    replicates: int | None = None,
+    processes: int | None = None,
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Run an experiment, or what of it is not in the folder yet, and judge it.
+
+    >>> import marrowsim as ms
+    >>> ms.knockout("S8", bounded=True).verdict
+
+    Parameters
+    ----------
+    name : a bundled experiment or a TOML file.
+    bounded : the quick form.
+    output : folder for the report; points that are in it are not run again. Nothing is kept where not given.
+    replicates : seeds instead of the file's number.
+    processes : worker processes, one thread each; the processors there are where not given. They never change a result.
+    seed : of the first replicate; the others follow.
+    progress : called with points done and points to do.
+
+    Raises
+    ------
+    ExperimentError
+        An experiment that cannot be run, a folder of another one, or points that failed.
+    """
+    source = load_experiment(name)
+    count = _count("replicates", replicates, 2) or (
+        source.experiment.bounded.replicates if bounded else source.experiment.replicates
+    )
+    workers = _count("processes", processes, 1) or _processors()
+    arm_configs(source, bounded=bounded, seed=seed)
+    if output is None:
+        with tempfile.TemporaryDirectory(prefix="marrowsim-") as scratch:
+            return _run(source, Path(scratch), False, bounded, count, workers, seed, progress)
+    path = Path(output)
+    with disk_errors(path), _own(path, source, bounded):
+        return _run(source, path, True, bounded, count, workers, seed, progress)
+
+
+def _count(name: str, given: int | None, fewest: int) -> int | None:
+    if given is not None and given < fewest:
+        raise ExperimentError(Fault(f"too few {name}", f"{fewest} or more", str(given), where=name))
+    return given
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _own(path: Path, source: Source, bounded: bool) -> Iterator[None]:
+    """The folder, made or found to be of this experiment, with no other process in it."""
+    record = path / RECORD
+    known = {"id": source.experiment.id, "bounded": bounded}
+    if record.is_file():
+        try:
+            found = json.loads(record.read_text(encoding="utf-8"))
+        except ValueError:
+            found = None
+        if not isinstance(found, dict) or any(found.get(key) != value for key, value in known.items()):
+            raise _refusal("the folder is of another experiment", source, path)
+    elif path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise _refusal("there is something else in the place of the experiment", source, path)
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(path / ".lock", timeout=0):
+            known |= {"software": software()}
+            write_atomically(record, json.dumps(known, indent=1) + "\n")
+            yield
+    except Timeout:
+        remedy = "wait for it, or choose another folder with -o DIR"
+        raise ExperimentError(Fault("another process is in this folder", given=str(path), remedy=remedy)) from None
+
+
+def _refusal(what: str, source: Source, path: Path) -> ExperimentError:
+    allowed = f"a folder that does not exist or is empty, or one of {source.experiment.id} in the same form"
+    return ExperimentError(Fault(what, allowed, str(path), "choose another folder with -o DIR"))
+
+
+def _run(
+    source: Source, path: Path, kept: bool, bounded: bool, count: int, workers: int, seed: int, progress: Progress | None
+) -> Outcome:
+    experiment, seeds = source.experiment, tuple(range(seed, seed + count))
+    for folder in (POINTS, SCENARIOS):
+        (path / folder).mkdir(exist_ok=True)
+    points = points_of(source, path, bounded=bounded, seeds=seeds)
+    _write_scenarios(source, points, path)
+    _run_all(points, workers, progress or (lambda done, todo: None))
+    values = _values(experiment, points, seeds)
+    outcome = Outcome(experiment, bounded, seeds, values, judge_all(experiment, values), path if kept else None)
+    write_atomically(path / TABLE, outcome.table.to_csv(index=False))
+    write_atomically(path / REPORT, outcome.report)
+    return outcome
+
+
+def points_of(source: Source, path: Path, *, bounded: bool, seeds: tuple[int, ...]) -> list[Point]:
+    """All points of an experiment, seed by seed, with their files below `path`."""
+    readouts = tuple(item.model_dump(mode="json", exclude_none=True) for item in source.experiment.readout)
+    resolved = {arm: item.resolved() for arm, item in arm_configs(source, bounded=bounded, seed=seeds[0]).items()}
+    return [
+        Point(arm, seed, scenario | {"seed": seed}, readouts, path / POINTS / f"{arm}-{seed}.json")
+        for seed in seeds
+        for arm, scenario in resolved.items()
+    ]
+
+
+def _write_scenarios(source: Source, points: list[Point], path: Path) -> None:
+    write_atomically(path / COPY, source.text)
+    for point in points[: len(source.experiment.arms)]:
+        write_atomically(path / SCENARIOS / f"{point.arm}.toml", tomli_w.dumps(point.scenario))
+
+
+def _run_all(points: list[Point], workers: int, progress: Progress) -> None:
+    """Run what is not done, the points of a seed in one process; what fails does not stop the rest."""
+    missing = [point for point in points if point.result() is None]
+    for point in missing:
+        point.path.unlink(missing_ok=True)
+    done = len(points) - len(missing)
+    progress(done, len(points))
+    groups: dict[int, list[Point]] = {}
+    for point in missing:
+        groups.setdefault(point.seed, []).append(point)
+    if not groups:
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(groups)), mp_context=context) as pool:
+        futures = {pool.submit(run_points, group): group for group in groups.values()}
+        try:
+            open_: set[Future] = set(futures)
+            while open_:
+                open_ = wait(open_, timeout=POLL, return_when=FIRST_EXCEPTION).not_done
+                progress(done + sum(point.path.exists() for point in missing), len(points))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    faults = [fault for future, group in futures.items() for fault in _failure(future, group)]
+    if faults:
+        raise ExperimentError(*faults)
+
+
+def _failure(future: Future, group: list[Point]) -> Iterator[Fault]:
+    """What went wrong with the points of a seed: the first that has no result is the one that failed."""
+    error = future.exception()
+    if error is None:
+        return
+    point = next((point for point in group if point.result() is None), group[-1])
+    where = f"arm {point.arm}, seed {point.seed}"
+    again = "the points that are done are kept: mend the cause, and give the same command again"
+    if isinstance(error, BrokenProcessPool):
+        yield Fault("a worker process was killed", remedy=f"fewer --processes where memory is short; {again}", where=where)
+    elif isinstance(error, MarrowsimError):
+        yield from (Fault(item.what, item.allowed, item.given, item.remedy or again, where) for item in error.faults)
+    else:
+        yield Fault("the run failed", given=f"{type(error).__name__}: {error}", remedy=again, where=where)
+
+
+def _values(experiment: Experiment, points: list[Point], seeds: tuple[int, ...]) -> dict[str, dict[str, np.ndarray]]:
+    """Readout to arm to values over seeds."""
+    results: Mapping[tuple[str, int], Mapping] = {(point.arm, point.seed): point.result() for point in points}
+    return {
+        readout.name: {
+            arm: np.array([results[arm, seed][readout.name] for seed in seeds], dtype=float) for arm in experiment.arms
+        }
+        for readout in experiment.readout
+    }
+
+
+def overview_text(outcomes: list[Outcome]) -> str:
+    """A page of claims and verdicts."""
+    form = "Quick form: small boxes and few replicates. " if any(item.bounded for item in outcomes) else ""
+    lines = ["# Claims and verdicts", "", f"{form}marrowsim {__version__}.", ""]
+    lines += ["| claim | in a sentence | replicates | rules that hold | verdict |", "| --- | --- | --- | --- | --- |"]
+    for item in outcomes:
+        asked = [judged for judged in item.judgements if judged.holds is not None]
+        held = f"{sum(judged.holds for judged in asked)} of {len(asked)}"
+        name, text = item.experiment.id, item.experiment.claim
+        lines.append(f"| [{name}]({name}/{REPORT}) | {text} | {len(item.seeds)} | {held} | **{item.verdict}** |")
+    return "\n".join(lines) + "\n"

@@ -56,6 +56,14 @@ CLONES hop_attempts(int32_t *restrict attempt, double *restrict rate, double *re
     }
 }
 
+/* Hill responses h = 1 / (1 + (p / half)^exponent), as `hill_inhibition` has them. */
+CLONES hill_responses(double *restrict response, const float *pressure, double half, double exponent, ptrdiff_t n)
+{
+    double largest = largest_exponent;
+    for (ptrdiff_t i = 0; i < n; i++)
+        response[i] = hill_inhibition_within(pressure[i], half, exponent, largest);
+}
+
 /* Lattice coordinates z, y, x of sites, BLOCK_ROWS apart; a quotient of 32-bit integers in double precision is never rounded up to the next. */
 CLONES coordinates(int32_t *restrict position, const int32_t *site, int32_t ny, int32_t nx, ptrdiff_t n)
 {

@@ -18,6 +18,7 @@ cdef extern from "blocks.h" nogil:
     void hop_attempts(int32_t* attempt, double* rate, double* slope, const uint32_t* word, double dt,
                       const float* ligand, const float* level, const int32_t* type, const double* walks,
                       double half_occupancy, double desensitisation, Py_ssize_t n) noexcept
+    void hill_responses(double* response, const float* pressure, double half, double exponent, Py_ssize_t n) noexcept
     void coordinates(int32_t* position, const int32_t* site, int32_t ny, int32_t nx, Py_ssize_t n) noexcept
     void axis_weights(double* back, double* forth, const float* behind, const float* ahead, const int32_t* sides,
                       const double* slope, double half_occupancy, double smallest, Py_ssize_t n) noexcept

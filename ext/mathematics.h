@@ -50,7 +50,7 @@ static inline double logarithm(double x)
     uint64_t bits;
     double m;
     memcpy(&bits, &x, 8);
-    int64_t k = (int64_t)(bits >> 52) - 1023;
+    int32_t k = (int32_t)(bits >> 52) - 1023; /* 32 bits: see exponential_within */
     bits = (bits & 0xFFFFFFFFFFFFFull) | 0x3FF0000000000000ull;
     memcpy(&m, &bits, 8);
     if (m > 1.4142135623730951) {
@@ -98,12 +98,16 @@ static inline double saturating(double x, double half)
     return x > 0.0 ? share : 0.0;
 }
 
-/* 1 / (1 + (x / half)^n): 1 at x = 0, falling to 0. */
+/* 1 / (1 + (x / half)^n): 1 at x = 0, falling to 0; the power is cut at exp(largest). */
+static inline double hill_inhibition_within(double x, double half, double exponent, double largest)
+{
+    double share = 1.0 / (1.0 + exponential_within(exponent * logarithm(x / half), largest));
+    return x > 1e-30 ? share : 1.0;
+}
+
 static inline double hill_inhibition(double x, double half, double exponent)
 {
-    if (x <= 1e-30)
-        return 1.0;
-    return 1.0 / (1.0 + exponential(exponent * logarithm(x / half)));
+    return hill_inhibition_within(x, half, exponent, LARGEST_EXPONENT);
 }
 
 #endif

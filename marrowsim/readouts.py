@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +71,18 @@ def bone_volume_fraction(state: State, _: Census) -> float:
     return np.count_nonzero(state.tissue == tissues.BONE) / total
 
 
+def tumour_mean(column: str) -> Measure:
+    """Mean of a column of the cell table over the tumour cells in tissue, whatever the order of the rows."""
+
+    def measure(state: State, _: Census) -> float:
+        cells = state.cells
+        in_tissue = (cells.status == Status.FREE) | (cells.status == Status.BOUND)
+        values = getattr(cells, column)[in_tissue & (cells.type == state.config.code("tumour"))]
+        return math.fsum(values.tolist()) / len(values) if len(values) else float("nan")
+
+    return measure
+
+
 def _events(what: str, cell: str) -> Measure:
     return lambda state, _: state.tallies.get(f"{what}:{cell}", 0)
 
@@ -97,6 +110,8 @@ READOUTS: tuple[Readout, ...] = (
     Readout("tumour born (events)", "divisions since the start", _events("born", "tumour")),
     Readout("tumour died (events)", "deaths since the start, necrosis apart", _events("died", "tumour")),
     Readout("tumour cleared (events)", "lost from the blood to other organs", _events("cleared", "tumour")),
+    Readout("tumour CXCR4 mean (1)", "level of the tumour cells in tissue", tumour_mean("cxcr4")),
+    Readout("tumour hypoxia response mean (1)", "of the tumour cells in tissue, 0 to 1", tumour_mean("hypoxia")),
     Readout("BV/TV (1)", "bone volume fraction of the specimen", bone_volume_fraction),
 )
 """The readouts of every run. Each field adds its mean, 5th and 95th percentile in the marrow."""

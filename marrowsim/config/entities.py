@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_serializer, field_validator
+from pydantic_core import PydanticCustomError
 
 from marrowsim.parameters import ParameterSet
 from marrowsim.units import (
@@ -36,6 +37,8 @@ class CellType(ParameterSet):
     """standard deviation of the logarithm of the CXCR4 level between cells"""
     cxcr4_induction: Number = 1.0
     """factor on the CXCR4 level in anoxia"""
+    hif: Literal["responsive", "absent", "constitutive"] = "responsive"
+    """response to hypoxia: by the oxygen, none (HIF-null), or always in full (VHL-null)"""
 
     motility: Diffusivity = "0 um^2/min"
     """random motility coefficient h^2 m / 6 without CXCR4 signal; m is the hop rate on a lattice of edge h"""
@@ -125,6 +128,8 @@ class FieldType(ParameterSet):
     """further loss in marrow voxels at a vessel wall"""
     wall_secretion: AmountRate = "0 amol/min"
     """secretion of the endothelium, per 100 um^2 of wall"""
+    wall_induction: Number = 1.0
+    """factor on that secretion in anoxia"""
     receptor_uptake: Rate = "0 /min"
     """loss by CXCR4 of explicit cells, per unit of R theta, in a voxel of 1000 um^3"""
     background_uptake: AmountRate = "0 amol/min"
@@ -135,8 +140,9 @@ class FieldType(ParameterSet):
     """value in the blood of a lumen tissue, in the unit of the field"""
     blood_exchange: Rate = "0 /min"
     """rate of exchange between lumen voxel and blood"""
-    held_at: float | None = None
-    """a value that the field is held at everywhere, instead of being solved (a dish, a clamp)"""
+    held_at: float | tuple[tuple[float, float], ...] | None = None
+    """a value that the field is held at everywhere, instead of being solved (a dish, a clamp); or a course of values,
+    a list of {from = "48 h", value = "7 mmHg"}, the first from 0 h: each holds for the steps that start from then on"""
     flattened: bool = False
     """whether the field is replaced by its mean over the permeable voxels (an experiment on gradients)"""
     time_scheme: Literal["steady", "implicit"] = "steady"
@@ -146,7 +152,7 @@ class FieldType(ParameterSet):
     cycles: Annotated[int, Field(ge=1, le=100)] = 1
     """multigrid cycles a step; one leaves less than the cells' next hops change"""
 
-    @field_validator("initial", "half_saturation", "held_at", "blood", mode="before")
+    @field_validator("initial", "half_saturation", "blood", mode="before")
     @classmethod
     def _in_own_unit(cls, value: Any, info: ValidationInfo) -> Any:
         quantity = In(info.data.get("unit", "1"))
@@ -154,7 +160,37 @@ class FieldType(ParameterSet):
             return {key: quantity.parse(item) for key, item in value.items()}
         return value if value is None or value == 0 else quantity.parse(value)
 
-    @field_serializer("initial", "half_saturation", "held_at", "blood")
+    @field_validator("held_at", mode="before")
+    @classmethod
+    def _value_or_course(cls, value: Any, info: ValidationInfo) -> Any:
+        if not isinstance(value, (list, tuple)):
+            return cls._in_own_unit(value, info)
+        course = tuple(cls._course_entry(entry, info) for entry in value)
+        times = [start for start, _ in course]
+        if times[:1] != [0.0] or times != sorted(set(times)):
+            allowed = "the first from 0 h, each one later than the one before"
+            raise PydanticCustomError("course", "the times of a course are out of order", {"allowed": allowed})
+        return course
+
+    @classmethod
+    def _course_entry(cls, entry: Any, info: ValidationInfo) -> tuple[float, float]:
+        if not isinstance(entry, dict) or set(entry) != {"from", "value"}:
+            allowed = 'a list of tables such as {from = "48 h", value = "7 mmHg"}'
+            raise PydanticCustomError("course", "this is no entry of a course", {"allowed": allowed})
+        return In("min").parse(entry["from"]), cls._in_own_unit(entry["value"], info)
+
+    @field_serializer("held_at")
+    def _value_or_course_with_units(self, value: Any) -> Any:
+        if not isinstance(value, tuple):
+            return self._with_own_unit(value)
+        return [{"from": In("min").text(start), "value": self._with_own_unit(held)} for start, held in value]
+
+    def held(self, minutes: float) -> float:
+        """The value that the field is held at from this time on; only where it is held."""
+        course = self.held_at if isinstance(self.held_at, tuple) else ((0.0, self.held_at),)
+        return [value for start, value in course if start <= minutes][-1]
+
+    @field_serializer("initial", "half_saturation", "blood")
     def _with_own_unit(self, value: Any) -> Any:
         quantity = In(self.unit)
         if isinstance(value, dict):

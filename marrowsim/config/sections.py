@@ -211,7 +211,7 @@ class Receptor(ParameterSet):
 
 
 class HypoxiaResponse(ParameterSet):
-    """HIF response h(p) = 1 / (1 + (p / p50)^n)."""
+    """HIF response h(p) = 1 / (1 + (p / p50)^n), and how fast a cell follows it."""
 
     half_pressure: Pressure = parameter(
         "13 mmHg",
@@ -223,6 +223,32 @@ class HypoxiaResponse(ParameterSet):
     )
     exponent: Number = parameter(
         3.0, "Hill coefficient", symbol="n_H", span="2-4", source="fit to Jiang 1996", mark="C/E"
+    )
+    rise_time: PositiveDuration = parameter(
+        "10 h",
+        "time constant of a cell's response where it rises",
+        symbol="tau_up",
+        span="6-24 h",
+        source="surface CXCR4 is up within 10 h at 6 % oxygen: Fiegl 2009 Blood 113:1504",
+        mark="V",
+    )
+    fall_time: PositiveDuration = parameter(
+        "4 h",
+        "time constant of a cell's response where it falls",
+        symbol="tau_down",
+        span="1-12 h",
+        source="decreases rapidly on reoxygenation: Fiegl 2009 Blood 113:1504",
+        mark="E",
+    )
+    blood_pressure: Pressure = parameter(
+        "60 mmHg",
+        "pO2 that circulating cells sense",
+        span="40-95 mmHg",
+        source="between mixed venous (40) and arterial blood (95); the response is below 0.04 all over the range",
+        mark="E",
+    )
+    sensed: Pressure | None = parameter(
+        None, "pO2 that all cells and vessel walls sense instead of their own (a clamp, such as 160 mmHg)", mark="E"
     )
 
 

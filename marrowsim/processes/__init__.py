@@ -7,11 +7,12 @@ from marrowsim.processes.base import Clock, Process, ShippedProcess
 from marrowsim.processes.circulation import Circulation
 from marrowsim.processes.cycle import Cycle
 from marrowsim.processes.fields import Fields
+from marrowsim.processes.hypoxia import Hypoxia
 from marrowsim.processes.injection import Injection
 from marrowsim.processes.motility import Motility
 from marrowsim.processes.niche import Niche
 
-SHIPPED = (Injection, Fields, Angiogenesis, Cycle, Motility, Niche, Circulation)
+SHIPPED = (Injection, Fields, Hypoxia, Angiogenesis, Cycle, Motility, Niche, Circulation)
 """The shipped processes, in the order of a step."""
 
 PROCESSES = MappingProxyType({process.name: process for process in SHIPPED})

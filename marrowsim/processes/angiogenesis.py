@@ -194,7 +194,7 @@ class Angiogenesis(ShippedProcess):
             tissues.IS_ENTERABLE, state.occupant, state.slots, state.fields[FACTOR], self.threshold,
             self.tip_rate * state.config.geometry.voxel**2 / 100.0,
         )  # fmt: skip
-        voxels, roots, directions, claims = found[:, np.lexsort((found[0], found[3]))]
+        voxels, roots, directions, _ = found[:, np.lexsort((found[0], found[3]))]
         tips = list(state.cells.site[self._tip_rows(state, sprouts)])
         chosen = []
         for index, voxel in enumerate(voxels):

@@ -13,6 +13,7 @@ from marrowsim._engine import exchange
 from marrowsim.config import Config, FieldType
 from marrowsim.fieldsolver import FieldSolver
 from marrowsim.processes.base import Clock, ShippedProcess
+from marrowsim.processes.hypoxia import sensed_response
 from marrowsim.state import State
 
 CELL_VOLUME = 1000.0
@@ -21,10 +22,12 @@ CELL_VOLUME = 1000.0
 
 class Fields(ShippedProcess):
     """Each field obeys div(D grad c) - k c - q c / (c + K) + s = 0, or its backward Euler step, with zero flux
-    where it does not diffuse. Sources and sinks are those of tissue, vessel wall and cells at the time;
-    secretion rises as 1 + (F - 1) h(p), h(p) = 1 / (1 + (p / p50)^n), with low oxygen.
+    where it does not diffuse. Sources and sinks are those of tissue, vessel wall and cells at the time.
+    With low oxygen the secretion of a cell rises as 1 + (F - 1) x, x its response to hypoxia, and that of the vessel
+    wall as 1 + (F - 1) h(p), h(p) = 1 / (1 + (p / p50)^n), at once.
 
-    Solved in the order of the catalogue, by multigrid from the last solution.
+    Solved in the order of the catalogue, by multigrid from the last solution; a field that is 0 and that nothing
+    secretes stays so.
     """
 
     name: ClassVar[str] = "fields"
@@ -34,15 +37,18 @@ class Fields(ShippedProcess):
     cold_cycles: Annotated[int, Field(ge=1, le=1000)] = 12
     """multigrid cycles for a solution without a good first guess"""
 
-    _solvers: dict[str, FieldSolver] = PrivateAttr(default_factory=dict)
-    _seen: dict[str, int] = PrivateAttr(default_factory=dict)
+    _solvers: dict[bytes, FieldSolver] = PrivateAttr(default_factory=dict)
+    _seen: dict[bytes, int] = PrivateAttr(default_factory=dict)
     _owner: Any = PrivateAttr(default=None)
     _work: dict[str, np.ndarray] = PrivateAttr(default_factory=dict)
 
     def prepare(self, state: State, clock: Clock) -> None:
         """Solve all fields from their first guesses."""
-        for _ in range(2):  # secretion depends on oxygen, uptake on the field itself
-            self._solve_all(state, clock, cold=True)
+        self._solve_all(state, clock, cold=True)
+        hypoxia = state.config.processes["hypoxia"]
+        if hypoxia.enabled:
+            hypoxia.prepare(state, clock)
+        self._solve_all(state, clock, cold=True)  # secretion depends on oxygen, uptake on the field itself
 
     def update(self, state: State, clock: Clock) -> None:
         """Solve all fields for the present cells."""
@@ -60,10 +66,14 @@ class Fields(ShippedProcess):
         for name, field in state.config.fields.items():
             values = state.fields[name]
             if field.held_at is not None:
-                values[...] = np.where(permeability(field)[state.tissue] > 0, np.float32(field.held_at), np.float32(0))
+                held = np.float32(field.held(state.minutes))
+                values[...] = np.where(permeability(field)[state.tissue] > 0, held, np.float32(0))
+                continue
+            if not (is_secreted(state, name, field) or values.any()):
+                state.diagnostics |= {f"{name} {what}": 0.0 for what in ("update norm", "mass balance", "undershoot")}
                 continue
             source, decay, uptake = self._exchange(state, clock, name, field)
-            solver = self._solver(state, name, field)
+            solver = self._solver(state, field)
             terms = {"uptake": uptake if uptake.size else None, "half_saturation": field.half_saturation}
             checked = values.copy() if field.quasi_steady_check and not cold else None
             report = solver.solve(
@@ -86,22 +96,27 @@ class Fields(ShippedProcess):
                 values[permeable] = np.float32(values[permeable].mean(dtype=np.float64))
         self._work.clear()  # 12 B a voxel that the writing of a checkpoint may need
 
-    def _solver(self, state: State, name: str, field: FieldType) -> FieldSolver:
-        """The solver of a field, with the present tissue; all of them share one working memory."""
-        if name not in self._solvers:
+    def _solver(self, state: State, field: FieldType) -> FieldSolver:
+        """The solver of a field, with the present tissue.
+
+        Fields of the same permeability have one solver, and all solvers share one working memory.
+        """
+        relative = permeability(field)
+        key = relative.tobytes()
+        if key not in self._solvers:
             like = next(iter(self._solvers.values()), None)
-            self._solvers[name] = FieldSolver(
-                permeability(field), state.config.geometry.voxel, field.diffusivity, like=like, codes=state.tissue
+            self._solvers[key] = FieldSolver(
+                relative, state.config.geometry.voxel, field.diffusivity, like=like, codes=state.tissue
             )
-        elif self._seen[name] != state.tissue_version:
-            voxels = state.tissue_changes_since(self._seen[name])
+        elif self._seen[key] != state.tissue_version:
+            voxels = state.tissue_changes_since(self._seen[key])
             if voxels is None:
-                self._solvers[name].update_mask(permeability(field), state.tissue)
+                self._solvers[key].update_mask(relative, state.tissue)
             else:
-                relative = permeability(field)[state.tissue.reshape(-1)[voxels]]
-                self._solvers[name].update_voxels(voxels, relative)
-        self._seen[name] = state.tissue_version
-        return self._solvers[name]
+                self._solvers[key].update_voxels(voxels, relative[state.tissue.reshape(-1)[voxels]])
+        self._seen[key] = state.tissue_version
+        self._solvers[key].diffusivity = field.diffusivity
+        return self._solvers[key]
 
     def _exchange(self, state: State, clock: Clock, name: str, field: FieldType) -> tuple[np.ndarray, ...]:
         """Source, decay and uptake arrays (no uptake: no planes); they are overwritten by the next field."""
@@ -110,13 +125,16 @@ class Fields(ShippedProcess):
         saturable = bool(table[..., 2].any() or cell_rates[:, 2].any())
         out = tuple(self._array(key, state.tissue.shape) for key in ("source", "decay"))
         out += (self._array("uptake", state.tissue.shape) if saturable else np.zeros((0, 0, 0), np.float32),)
-        exchange.spread(state.tissue, state.walls, table, *out, clock.threads)
+        induced = table[..., 3].any()
+        exchange.spread(
+            state.tissue, state.walls, table, state.fields["oxygen"] if induced else np.zeros((0, 0, 0), np.float32),
+            config.hypoxia.half_pressure, config.hypoxia.exponent, *out, clock.threads,
+        )  # fmt: skip
         exchange.add_cells(
-            cells.site, cells.type, cells.cxcr4, state.tissue, tissues.IS_ENTERABLE, cell_rates,
+            cells.site, cells.type, cells.cxcr4, cells.hypoxia, state.tissue, tissues.IS_ENTERABLE, cell_rates,
             max(0.0, 1.0 - CELL_VOLUME / config.voxel_volume),
             field.receptor_uptake * CELL_VOLUME / config.voxel_volume,
-            state.fields[name], state.half_occupancy,
-            state.fields["oxygen"], config.hypoxia.half_pressure, config.hypoxia.exponent, *out, clock.threads,
+            state.fields[name], state.half_occupancy, *out, clock.threads,
         )  # fmt: skip
         return out
 
@@ -134,25 +152,39 @@ def relative_distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.sqrt(change / total)) if total > 0 else 0.0
 
 
+def is_secreted(state: State, name: str, field: FieldType) -> bool:
+    """Whether vessel walls, blood or a cell that is there now give to a field."""
+    if field.wall_secretion > 0 or any(field.blood.values()):
+        return True
+    present = np.bincount(state.cells.type, minlength=len(state.config.cells)) > 0
+    return bool((state.config.exchange("secretion", name)[present] > 0).any())
+
+
 def permeability(field: FieldType) -> np.ndarray:
     """Relative diffusivity by tissue code: float32, shape (256,)."""
     return tissues.lookup({tissues.CODES[name]: value for name, value in field.relative_diffusivity.items()})
 
 
 def by_tissue(config: Config, name: str, field: FieldType) -> np.ndarray:
-    """Source, decay and uptake of a voxel of each tissue with each number of faces at a vessel wall.
+    """Source, decay and uptake of a voxel of each tissue with each number of faces at a vessel wall, and its further
+    source in anoxia.
 
-    float32, shape (256, 8, 3), in field unit / min.
+    float32, shape (256, 8, 4), in field unit / min.
     """
-    table = np.zeros((256, 8, 3))
+    table = np.zeros((256, 8, 4))
     background = field.background_uptake * config.voxel_volume / CELL_VOLUME
     table[tissues.MARROW, :, 1] = field.decay
     table[tissues.MARROW, :, 2] = config.per_voxel(name, background)
     for tissue, value in field.blood.items():
-        table[tissues.CODES[tissue]] = (field.blood_exchange * value, field.blood_exchange, 0.0)
+        table[tissues.CODES[tissue]] = (field.blood_exchange * value, field.blood_exchange, 0.0, 0.0)
     enterable, edge = tissues.IS_ENTERABLE.astype(bool), config.geometry.voxel
-    wall_source = config.per_voxel(name, field.wall_secretion * edge**2 / 100.0)
-    table[enterable, 1:, 0] += wall_source * np.arange(1, 8)
+    wall_source = config.per_voxel(name, field.wall_secretion * edge**2 / 100.0) * np.arange(1, 8)
+    induced = (field.wall_induction - 1.0) * wall_source
+    table[enterable, 1:, 0] += wall_source
+    if config.hypoxia.sensed is None:
+        table[enterable, 1:, 3] += induced
+    else:
+        table[enterable, 1:, 0] += induced * sensed_response(config, config.hypoxia.sensed)
     table[enterable, 1:, 1] += field.wall_decay * 10.0 / edge
     return table.astype(np.float32)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from marrowsim.config import Config
+from marrowsim.geometry.sites import GAP
 
 BYTES_BASE = 240e6
 # The state with what is derived from it, and a checkpoint while it is packed; the field solver.
@@ -55,8 +56,10 @@ def estimate(config: Config, extent: tuple[float, float, float] | None = None) -
     config : Config
     extent : edges of the image (x, y, z) in um, where the bone is from one.
     """
-    edges = extent or config.geometry.size
+    edges, width = extent or config.geometry.size, config.soft_tissue.width
     shape = tuple(max(1, round(edge / config.geometry.voxel)) for edge in edges)
+    if width:
+        shape = (shape[0] + GAP + round(width / config.geometry.voxel), *shape[1:])
     voxels = float(np.prod(shape))
     steps = config.time.steps
     minutes, output = steps * config.time.step, config.output

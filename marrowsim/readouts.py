@@ -18,11 +18,15 @@ Measure = Callable[[State, "Census"], float]
 
 @dataclass(frozen=True)
 class Readout:
-    """One column of readouts.csv: its name with the unit in brackets, what it means, and how it is measured."""
+    """One column of readouts.csv: its name with the unit in brackets, what it means, and how it is measured.
+
+    `site` is the tissue (code) without which a run does not have the column.
+    """
 
     name: str
     meaning: str
     measure: Measure
+    site: int | None = None
 
 
 class Census:
@@ -31,6 +35,7 @@ class Census:
     Attributes
     ----------
     counts : int64, shape (types, statuses). Cells of each type and status.
+    tissues : int64, shape (types, 256). Cells that are out of the vessels, by type and tissue code.
     """
 
     def __init__(self, state: State):
@@ -39,15 +44,21 @@ class Census:
         flat = np.bincount(cells.type.astype(np.int64) * width + cells.status, minlength=len(config.cells) * width)
         self.counts = flat.reshape(-1, width)
         self.state = state
+        rows = np.flatnonzero((cells.status == Status.FREE) | (cells.status == Status.BOUND))
+        inside = cells.type[rows].astype(np.int64) * 256 + state.tissue.reshape(-1)[cells.site[rows]]
+        self.tissues = np.bincount(inside, minlength=len(config.cells) * 256).reshape(-1, 256)
         self.near_slot = np.zeros(0, dtype=np.int64)
         if len(state.slots):
-            rows = np.flatnonzero((cells.status == Status.FREE) | (cells.status == Status.BOUND))
             near = census.near_sites(cells.site[rows], state.slots, *state.tissue.shape)
             self.near_slot = np.bincount(cells.type[rows[near.astype(bool)]], minlength=len(config.cells))
 
     def count(self, cell: str, *statuses: Status) -> int:
         """Cells of a type in any of the statuses."""
         return int(self.counts[self.state.config.code(cell), list(statuses)].sum())
+
+    def count_in(self, cell: str, code: int) -> int:
+        """Cells of a type that are out of the vessels, in a tissue."""
+        return int(self.tissues[self.state.config.code(cell), code])
 
     def near_slots(self, cell: str) -> int:
         """Cells of a type in the marrow that are in a niche slot or face one."""
@@ -66,8 +77,8 @@ def haematopoietic_output(state: State, census_: Census) -> float:
 
 
 def bone_volume_fraction(state: State, _: Census) -> float:
-    """BV/TV: bone over all voxels of the specimen."""
-    total = np.count_nonzero(state.tissue != tissues.OUTSIDE)
+    """BV/TV: bone over all voxels of the specimen that was there at the start, soft tissue apart."""
+    total = np.count_nonzero(tissues.IS_OF_BONE[state.geometry.tissue])
     return np.count_nonzero(state.tissue == tissues.BONE) / total
 
 
@@ -91,19 +102,25 @@ def _cells(cell: str, *statuses: Status) -> Measure:
     return lambda _, census_: census_.count(cell, *statuses)
 
 
+def _cells_in(cell: str, code: int) -> Measure:
+    return lambda _, census_: census_.count_in(cell, code)
+
+
+MARROW, SOFT = tissues.MARROW, tissues.SOFT
 READOUTS: tuple[Readout, ...] = (
     Readout(
         "tumour in blood (cells)", "circulating in the domain's share of blood", _cells("tumour", Status.CIRCULATING)
     ),
     Readout("tumour arrested (cells)", "arrested at a vessel wall", _cells("tumour", Status.ARRESTED)),
-    Readout("tumour in marrow (cells)", "out of the vessels", _cells("tumour", Status.FREE, Status.BOUND)),
-    Readout("tumour at niches (cells)", "in a niche slot or facing one", lambda _, c: c.near_slots("tumour")),
-    Readout("tumour in niches (cells)", "holding a niche slot", _cells("tumour", Status.BOUND)),
-    Readout("hpc in niches (cells)", "progenitors holding a niche slot", _cells("hpc", Status.BOUND)),
-    Readout("hpc free (cells)", "progenitors in the marrow without a slot", _cells("hpc", Status.FREE)),
+    Readout("tumour in marrow (cells)", "out of the vessels, in the marrow", _cells_in("tumour", MARROW), MARROW),
+    Readout("tumour in soft tissue (cells)", "out of the vessels, in soft tissue", _cells_in("tumour", SOFT), SOFT),
+    Readout("tumour at niches (cells)", "in a niche slot or facing one", lambda _, c: c.near_slots("tumour"), MARROW),
+    Readout("tumour in niches (cells)", "holding a niche slot", _cells("tumour", Status.BOUND), MARROW),
+    Readout("hpc in niches (cells)", "progenitors holding a niche slot", _cells("hpc", Status.BOUND), MARROW),
+    Readout("hpc free (cells)", "progenitors out of the vessels without a slot", _cells("hpc", Status.FREE)),
     Readout("hpc in blood (cells)", "circulating progenitors", _cells("hpc", Status.CIRCULATING)),
-    Readout("slots held by hpc (1)", "share of niche slots", lambda _, c: c.held("hpc")),
-    Readout("slots held by tumour (1)", "share of niche slots", lambda _, c: c.held("tumour")),
+    Readout("slots held by hpc (1)", "share of niche slots", lambda _, c: c.held("hpc"), MARROW),
+    Readout("slots held by tumour (1)", "share of niche slots", lambda _, c: c.held("tumour"), MARROW),
     Readout("hpc displaced (events)", "slots taken over by tumour cells", _events("displaced another", "tumour")),
     Readout("haematopoietic output (cells/d)", "mature cells formed a day", haematopoietic_output),
     Readout("hpc matured (events)", "mature cells formed since the start", _events("matured", "hpc")),
@@ -112,27 +129,37 @@ READOUTS: tuple[Readout, ...] = (
     Readout("tumour cleared (events)", "lost from the blood to other organs", _events("cleared", "tumour")),
     Readout("tumour CXCR4 mean (1)", "level of the tumour cells in tissue", tumour_mean("cxcr4")),
     Readout("tumour hypoxia response mean (1)", "of the tumour cells in tissue, 0 to 1", tumour_mean("hypoxia")),
-    Readout("BV/TV (1)", "bone volume fraction of the specimen", bone_volume_fraction),
+    Readout("BV/TV (1)", "bone volume fraction of the specimen", bone_volume_fraction, MARROW),
 )
-"""The readouts of every run. Each field adds its mean, 5th and 95th percentile in the marrow."""
+"""The readouts of every run, as far as it has their sites. Each field adds its mean, 5th and 95th percentile in the
+marrow, and in the soft tissue."""
+
+SITES = ((MARROW, ""), (SOFT, " in soft tissue"))
+"""Tissues that fields are summed up in, with what the names of these columns bear after that of the field."""
 
 
 def measure_readouts(state: State) -> dict[str, Any]:
     """One row of readouts.csv: time first, then `READOUTS`, then every field.
 
     Field columns are `<field> mean (<unit>)`, `<field> p05 (<unit>)`, `<field> p95 (<unit>)`, over marrow
-    voxels, and the diagnostics of the last solution.
+    voxels; `<field> in soft tissue mean (<unit>)` and so on where there is soft tissue; and the diagnostics of
+    the last solution. Which sites there are is decided by the geometry, so that all rows have the same columns.
     """
     counted = Census(state)
+    there = {code for code, _ in SITES if (state.geometry.tissue == code).any()}
     row: dict[str, Any] = {"time (h)": state.minutes / 60.0}
-    row |= {readout.name: readout.measure(state, counted) for readout in READOUTS}
+    for readout in READOUTS:
+        if readout.site is None or readout.site in there:
+            row[readout.name] = readout.measure(state, counted)
     for name, field in state.config.fields.items():
-        mean, low, high = summary(state.fields[name], state.tissue, tissues.MARROW, (5, 95))
-        row |= {
-            f"{name} mean ({field.unit})": mean,
-            f"{name} p05 ({field.unit})": low,
-            f"{name} p95 ({field.unit})": high,
-        }
+        for code, words in SITES:
+            if code in there:
+                mean, low, high = summary(state.fields[name], state.tissue, code, (5, 95))
+                row |= {
+                    f"{name}{words} mean ({field.unit})": mean,
+                    f"{name}{words} p05 ({field.unit})": low,
+                    f"{name}{words} p95 ({field.unit})": high,
+                }
     row |= {f"{name} (1)": value for name, value in sorted(state.diagnostics.items())}
     return row
 

@@ -155,7 +155,7 @@ def chemokine_decay_length(state: State, reach: tuple[float, float] = (20.0, 90.
     fields = state.config.processes["fields"]
     fields.prepare(state, clock)
     before = state.fields["cxcl12"].astype(float)
-    car = np.flatnonzero(state.cells.type == state.config.code("car"))
+    car = np.flatnonzero(np.isin(state.cells.type, state.config.family("car")))
     places = np.stack(np.unravel_index(state.cells.site[car], state.tissue.shape), axis=1)
     centres = (np.stack(np.unravel_index(np.arange(8), (2, 2, 2)), axis=1) * 2 + 1) * shape / 4
     taken = [int(np.argmin(((places - centre) ** 2).sum(axis=1))) for centre in centres]
@@ -189,7 +189,7 @@ def progenitors_in_niches(state: State) -> dict[str, float]:
     bone = bone_distance(state.tissue, spacing)
     bound = cells.site[(cells.type == state.config.code("hpc")) & (cells.status == Status.BOUND)]
     car = np.zeros(state.tissue.shape, dtype=bool)
-    car.reshape(-1)[cells.site[cells.type == state.config.code("car")]] = True
+    car.reshape(-1)[cells.site[np.isin(cells.type, state.config.family("car"))]] = True
     beside_car = touching(car).reshape(-1)
     beside_lumen = touching(state.tissue == SINUSOID).reshape(-1)
 

@@ -12,7 +12,7 @@ from marrowsim.viz.palette import curve_colour, legible
 # Title and wanted columns (name without unit, as a regular expression) of each panel, the most telling first.
 PANELS = (
     (
-        "Tumour cells: from the blood to the niches",
+        "Tumour cells by way of the blood",
         (
             r"tumour (in blood|circulating)",
             r"tumour arrested",
@@ -20,6 +20,7 @@ PANELS = (
             r"tumour (in niches|bound)",
         ),
     ),
+    ("Tumour cells of the primary", (r"tumour in soft tissue",)),
     ("Tumour cells at the niches", (r"tumour at niches", r"tumour in niches")),
     ("HPCs in niches", (r"hpc (in niches|bound)",)),
     ("HPCs pushed out of niches", (r"hpc displaced",)),
@@ -27,6 +28,8 @@ PANELS = (
     ("Haematopoietic output", (r"haematopoietic output",)),
     ("CXCL12 in the marrow", (r"cxcl12 (mean|p05|p95)",)),
     ("Oxygen in the marrow", (r"oxygen (mean|p05|p95)",)),
+    ("Oxygen in soft tissue", (r"oxygen in soft tissue (mean|p05|p95)",)),
+    ("CXCL12 in soft tissue", (r"cxcl12 in soft tissue (mean|p05|p95)",)),
 )
 
 MOST_PANELS = 4

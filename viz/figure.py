@@ -18,7 +18,7 @@ from marrowsim.errors import Fault, RenderError
 from marrowsim.viz import curves, opengl, panels
 from marrowsim.viz.cameras import axes_of, facing
 from marrowsim.viz.labels import draw_labels
-from marrowsim.viz.layers import Box, census, choose, close_up, field_of, middle, slab, whole
+from marrowsim.viz.layers import Box, census, choose, close_up, count_in_soft_tissue, field_of, middle, slab, whole
 from marrowsim.viz.sections import shade
 
 log = logging.getLogger("marrowsim.viz")
@@ -55,10 +55,14 @@ def caption(frame, layers: Sequence[str]) -> str:
     parts = []
     tumour = {status: count.get(("tumour", status), 0) for status in ("arrested", "free", "bound")}
     total = sum(tumour.values())
+    soft = count_in_soft_tissue(frame, "tumour") if "tumour" in layers else 0
+    marrow = tumour["free"] - soft
     if total and (tumour["bound"] or tumour["arrested"]):
         parts.append(
-            f"Of {total:,} tumour cells in the tissue {tumour['arrested']:,} are arrested in vessels, "
-            f"{tumour['free']:,} move through the marrow and {tumour['bound']:,} sit in niches"
+            f"Of {total:,} tumour cells in the tissue {tumour['arrested']:,} are arrested in vessels"
+            + f", {soft:,} move through soft tissue" * bool(soft)
+            + f", {marrow:,} move through the marrow and {tumour['bound']:,} sit in niches"
+            * bool(marrow or tumour["bound"] or not soft)
         )
     elif total:
         parts.append(f"{total:,} tumour cells")

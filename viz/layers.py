@@ -10,13 +10,15 @@ import pandas as pd
 from scipy.ndimage import uniform_filter
 
 from marrowsim.errors import Fault, RenderError, nearest
-from marrowsim.tissues import ARTERIOLE, BONE, MARROW, SINUSOID
+from marrowsim.tissues import ARTERIOLE, BONE, CAPILLARY, IS_ENTERABLE, IS_OF_BONE, SINUSOID, SOFT, SPROUT
 from marrowsim.viz import palette
 
 TISSUE_LAYERS = {
     "bone": BONE,
     "sinusoids": SINUSOID,
     "arterioles": ARTERIOLE,
+    "capillaries": CAPILLARY,
+    "sprouts": SPROUT,
 }
 
 # Every layer by the name a user gives it; a frame may add cell types and fields of its own.
@@ -89,6 +91,17 @@ def census(cells: pd.DataFrame) -> dict[tuple[str, str], int]:
     return {(str(kind), str(status)): int(size) for (kind, status), size in sizes.items() if size}
 
 
+def _tissue_at(frame, table: pd.DataFrame) -> np.ndarray:
+    """Tissue code at each row of a table with columns x, y, z (um)."""
+    return frame.tissue[tuple(np.floor(table[["z", "y", "x"]].to_numpy(float).T / frame.spacing).astype(int))]
+
+
+def count_in_soft_tissue(frame, kind: str) -> int:
+    """Number of cells of a type that stand in soft tissue."""
+    table = frame.cells[(frame.cells["type"] == kind) & frame.cells["status"].isin(STATUSES)]
+    return int(np.count_nonzero(_tissue_at(frame, table) == SOFT))
+
+
 def drawn_groups(found: Collection[tuple[str, str]], layers: Sequence[str]) -> list[tuple[str, str]]:
     """The (type, status) pairs that a picture shows, in the order of drawing: the rare after the many."""
     kinds = [*(name for name in layers if name not in palette.CELLS), *reversed(palette.CELLS)]
@@ -149,11 +162,16 @@ def middle(box: Box, axis: int) -> Box:
 
 
 def _counts(frame, axes: Sequence[int], kind: str, status: str | None) -> np.ndarray:
-    """Number of cells (or of vacant niche places, kind "niche") a voxel column, along the axes kept."""
+    """Number of cells (or of vacant niche places, kind "niche") a voxel column, along the axes kept.
+
+    Where there are niches, cells at the soft-tissue site do not count: a view of the many there shows nothing else.
+    """
     if kind == "niche":
         table = frame.slots[~frame.slots["occupied"].to_numpy(bool)]
     else:
         table = frame.cells[(frame.cells["type"] == kind) & (frame.cells["status"] == status)]
+        if len(frame.slots):
+            table = table[IS_OF_BONE[_tissue_at(frame, table)] > 0]
     sites = np.floor(table[["z", "y", "x"]].to_numpy(float) / frame.spacing).astype(int)
     shape = [frame.tissue.shape[axis] for axis in axes]
     flat = np.ravel_multi_index([sites[:, axis] for axis in axes], shape)
@@ -175,8 +193,8 @@ def _interest(frame, axes: Sequence[int], window: Sequence[int]) -> np.ndarray:
 
     The logarithm of the numbers lets a window with one of each kind win over one with many of a kind.
     """
-    marrow = (frame.tissue == MARROW).mean(axis=tuple(set(range(3)) - set(axes)))
-    score = uniform_filter(marrow, window, mode="constant")
+    enterable = IS_ENTERABLE[frame.tissue].mean(axis=tuple(set(range(3)) - set(axes)))
+    score = uniform_filter(enterable, window, mode="constant")
     for kind, status, weight in SIGHTS:
         counts = _counts(frame, axes, kind, status)
         inside = uniform_filter(counts, window, mode="constant") * np.prod(window)
@@ -203,7 +221,7 @@ def slab(frame, axis: int = 1, thickness: float = 100.0) -> Box:
     """
     everything = whole(frame)
     width = max(1, round(thickness / frame.spacing))
-    if frame.tissue.shape[axis] <= 2.5 * width or (frame.tissue == MARROW).all():
+    if frame.tissue.shape[axis] <= 2.5 * width or IS_ENTERABLE[frame.tissue].all():
         return everything
     (start,) = _place(_interest(frame, (axis,), (width,)), (width,))
     low, high = list(everything.low), list(everything.high)

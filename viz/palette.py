@@ -12,7 +12,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 
-from marrowsim.tissues import ARTERIOLE, BONE, SINUSOID
+from marrowsim.tissues import ARTERIOLE, BONE, CAPILLARY, SINUSOID, SPROUT
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
@@ -45,6 +45,8 @@ TISSUES = {
     BONE: Style("#DCD3BF", "Bone"),
     SINUSOID: Style("#D8492F", "Sinusoid (venous vessel)", opacity=0.34),
     ARTERIOLE: Style("#8E1B16", "Arteriole", opacity=0.55),
+    CAPILLARY: Style("#FF7F6B", "Capillary of soft tissue", opacity=0.6),
+    SPROUT: Style("#F4C2B8", "Sprout (no blood flow yet)", opacity=0.7),
 }
 
 CELLS = {
@@ -59,6 +61,15 @@ CELLS = {
         "bound": Style(ORANGE, "HPC, in a niche"),
     },
     "car": {"free": Style(GREEN, "CAR cell (makes CXCL12)", 0.62)},
+    "hot_car": {"free": Style("#00C48F", "CAR cell, hot domain", 0.8)},
+    "damaged_car": {"free": Style("#5E8C7D", "CAR cell, damaged by tumour", 0.62)},
+    "damaged_hot_car": {"free": Style("#4FA58C", "CAR cell, hot domain, damaged", 0.8)},
+    "caf": {"free": Style(VERMILLION, "Cancer-associated fibroblast (CAF)", 0.8)},
+    "epc": {
+        "arrested": Style("#7A3E63", "EPC, in a vessel"),
+        "free": Style(PURPLE, "Endothelial progenitor (EPC)"),
+    },
+    "tip": {"free": Style("#B0123B", "Tip of a sprout", 1.1)},
     "lining": {"free": Style("#B79F6A", "Bone-lining cell", 0.6)},
     "fibroblast": {"free": Style("#7F9C8F", "Fibroblast", 0.6)},
 }

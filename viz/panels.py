@@ -58,13 +58,15 @@ def legend_entries(frame, layers: Sequence[str], box: Box) -> list[Entry]:
             Entry("Niche place (a cell inside: taken)", "cage", INK, len(drawn), int(drawn.sum())),
             Entry("   of these vacant", "", INK, int(vacant.sum()), int((vacant & drawn).sum())),
         ]
-    stroma = [entry for kind in cells if kind not in ("tumour", "hpc") for entry in cells[kind]]
+    growing = [entry for kind in ("epc", "tip") for entry in cells.get(kind, [])]
+    stroma = [entry for kind in cells if kind not in ("tumour", "hpc", "epc", "tip") for entry in cells[kind]]
     way = "TUMOUR CELLS"
     if "niches" in layers and "sinusoids" in layers:
         way += ", ON THEIR WAY FROM VESSEL TO NICHE"
     parts = (
         ("TISSUE", tissues),
-        ("NICHES", [*stroma, *niche]),
+        ("NICHES" if niche else "STROMA", [*stroma, *niche]),
+        ("NEW VESSELS", growing),
         ("HAEMATOPOIETIC PROGENITORS (HPC)", cells.get("hpc", [])),
         (way, cells.get("tumour", [])),
     )

@@ -13,6 +13,7 @@ import pyvista as pv
 from matplotlib.colors import to_rgb
 from scipy.ndimage import gaussian_filter
 
+from marrowsim.tissues import CAPILLARY, SPROUT
 from marrowsim.viz import palette
 from marrowsim.viz.cameras import axes_of, facing
 from marrowsim.viz.layers import TISSUE_LAYERS, Box, field_of, groups
@@ -24,6 +25,9 @@ MOST_POINTS = 300_000
 # Smallest width of a cell as a share of the picture's height, so that the few are seen in a large block.
 LEAST_SHARE = {"tumour": 0.011, "hpc": 0.0045}
 LEAST_OTHERS = 0.0018
+
+# Tubes one voxel wide vanish under the smoothing that suits the wide ones.
+THIN, THIN_SMOOTHING = (CAPILLARY, SPROUT), 0.5
 
 # Pictures are rendered finer than shown, and averaged.
 SUPERSAMPLING = 2
@@ -118,7 +122,7 @@ def _add_tissues(plotter, frame, layers, box, towards) -> None:
     for name, code in TISSUE_LAYERS.items():
         if name not in layers:
             continue
-        mesh = surface(frame, code, box)
+        mesh = surface(frame, code, box, THIN_SMOOTHING if code in THIN else 0.8)
         if not mesh.n_cells:
             continue
         style = palette.TISSUES[code]

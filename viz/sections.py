@@ -1,4 +1,4 @@
-"""Painted sections through the lattice: bone, vessel lumen, and a field in the marrow between them."""
+"""Painted sections through the lattice: bone, vessel lumen, and a field in the tissue between them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import Normalize, to_rgb
 from scipy.ndimage import distance_transform_edt, gaussian_filter, zoom
 
-from marrowsim.tissues import MARROW, OUTSIDE
+from marrowsim.tissues import IS_ENTERABLE, OUTSIDE
 from marrowsim.viz import palette
 from marrowsim.viz.layers import TISSUE_LAYERS
 
@@ -36,7 +36,7 @@ class Shade:
 
 
 def shade(frame, name: str | None) -> Shade | None:
-    """Colour limits of a field: percentiles 1 and 99 of the marrow of the whole frame (0 and twice the
+    """Colour limits of a field: percentiles 1 and 99 of marrow and soft tissue of the whole frame (0 and twice the
     value where it is the same everywhere).
 
     One voxel beside a source must not take the contrast from all the others; values beyond the limits
@@ -46,7 +46,7 @@ def shade(frame, name: str | None) -> Shade | None:
         return None
     # An odd step, so that the sample does not run along one face of the lattice.
     every = (frame.tissue.size // MOST_SAMPLES) | 1
-    values = frame.fields[name].ravel()[::every][frame.tissue.ravel()[::every] == MARROW]
+    values = frame.fields[name].ravel()[::every][IS_ENTERABLE[frame.tissue.ravel()[::every]] > 0]
     low, high = np.percentile(values, [1, 99]) if values.size else (0.0, 1.0)
     if high - low < 1e-3 * max(abs(high), 1e-6):
         low, high = min(0.0, 2 * low), max(0.0, 2 * high, 1e-6)
@@ -79,7 +79,7 @@ def paint(tissue, values, shading: Shade | None, layers, scale: int = 4, strengt
         picture = np.empty((*(scale * edge for edge in tissue.shape), 3))
         picture[:] = PLAIN_MARROW
     else:
-        solid = tissue != MARROW
+        solid = IS_ENTERABLE[tissue] == 0
         if solid.any() and not solid.all():
             nearest = distance_transform_edt(solid, return_distances=False, return_indices=True)
             values = values[tuple(nearest)]

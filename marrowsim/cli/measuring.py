@@ -24,7 +24,7 @@ from marrowsim.units import In
 def print_morphometry(target: str, spacing: str | None, *, as_json: bool) -> None:
     """Measure the bone of an image at its own voxel size, or that of a run on its lattice."""
     tissue, edge = _tissue(Path(target), spacing)
-    inside = tissue != tissues.OUTSIDE
+    inside = tissues.IS_OF_BONE[tissue].astype(bool)
     measured = morphometry(tissue == tissues.BONE, edge, None if inside.all() else inside)
     if as_json:
         plain = {name: None if np.isnan(value) else value for name, value in measured.items()}

@@ -15,11 +15,17 @@ from pydantic_core import PydanticCustomError
 
 from marrowsim import tissues
 from marrowsim.config.faults import Places
-from marrowsim.config.sections import Geometry, Output, Time, Vessels
+from marrowsim.config.sections import Geometry, Output, SoftTissue, Time, Vessels
 from marrowsim.errors import Fault, nearest
 from marrowsim.units import In
 
-SECTIONS: dict[str, type[BaseModel]] = {"time": Time, "geometry": Geometry, "vessels": Vessels, "output": Output}
+SECTIONS: dict[str, type[BaseModel]] = {
+    "time": Time,
+    "geometry": Geometry,
+    "soft_tissue": SoftTissue,
+    "vessels": Vessels,
+    "output": Output,
+}
 MOST_STEPS = 2**31 - 1
 MOST_VOXELS = 2**31 - 1
 FEWEST_VOXELS = 4
@@ -28,7 +34,7 @@ FEWEST_VOXELS = 4
 def cross_faults(data: Mapping[str, Any], places: Places, *, files: bool) -> list[Fault]:
     """Faults between the values of a merged scenario; what cannot be read is left to other checks."""
     faults = [*_cells(data, places), *_fields(data, places), *_time(data, places), *_lattice(data, places)]
-    return [*faults, *_image(data, places, files), *_vessels(data, places)]
+    return [*faults, *_image(data, places, files), *_vessels(data, places), *_sites(data, places)]
 
 
 def _table(node: Any, *path: str) -> dict[str, Any]:
@@ -74,7 +80,9 @@ def _named(data: Mapping[str, Any], section: str) -> list[Any]:
 def _fields(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
     """Tissues that a field names must exist."""
     for name, field in _table(data, "fields").items():
-        for kind, known in (("relative_diffusivity", tissues.CODES), ("blood", ("sinusoid", "arteriole"))):
+        enterable, lumen = ([tissues.NAMES[code] for code in codes] for codes in (tissues.ENTERABLE, tissues.LUMEN))
+        named = (("relative_diffusivity", tissues.CODES), ("relative_background", enterable), ("blood", lumen))
+        for kind, known in named:
             for tissue in set(_table(field, kind)) - set(known):
                 where = places(("fields", name, kind, tissue))
                 yield Fault("unknown tissue", ", ".join(known), f"'{tissue}'", nearest(tissue, known), where)
@@ -125,7 +133,7 @@ def _image(data: Mapping[str, Any], places: Places, files: bool) -> Iterator[Fau
         yield Fault(
             "no image is named", "kind = 'image' with [geometry.image]", "", remedy, places(("geometry", "kind"))
         )
-    if kind in ("trabecular", "dish") and image:
+    if kind != "image" and image:
         remedy = 'name the image by --bone FILE, or set geometry.kind = "image", or leave its spacing and crop out'
         yield Fault("the image would not be used", "", f"kind = '{kind}'", remedy, places(("geometry", "image")))
     file = image.get("file")
@@ -150,6 +158,43 @@ def _vessels(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
     if source == "labels" and not {"sinusoid", "arteriole"} & set(labels):
         remedy = 'name their values under [geometry.image.labels], or set vessels.source = "grown"'
         yield Fault("the labels of the vessels are not given", "", "", remedy, places(("vessels", "source")))
-    if source == "none" and data.get("injection"):
+    soft = _is_soft(data) and _value(data, "soft_tissue", "vessel_volume_fraction") != 0
+    if source == "none" and not soft and data.get("injection"):
         remedy = 'use [[seeding]] to put cells into the medium, or set vessels.source = "grown"'
         yield Fault("cells are injected into blood, but there are no vessels", "", "", remedy, places(("injection",)))
+
+
+def _is_soft(data: Mapping[str, Any]) -> bool:
+    """Whether there is soft tissue on the lattice."""
+    width = _quantity(_value(data, "soft_tissue", "width"), "um")
+    return _value(data, "geometry", "kind") == "soft" or bool(width)
+
+
+def _sites(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
+    """Cells are seeded into a site that there is, in a ball or shell that has an inside."""
+    kind = _value(data, "geometry", "kind")
+    width, voxel = (_quantity(_value(data, *key), "um") for key in (("soft_tissue", "width"), ("geometry", "voxel")))
+    where = places(("soft_tissue", "width"))
+    if kind in ("dish", "soft") and width:
+        remedy = "set the extent by geometry.size, or take kind = 'trabecular' or 'image'"
+        yield Fault("there is no marrow to put soft tissue beside", "0 um", f"kind = '{kind}'", remedy, where)
+    elif width and voxel and round(width / voxel) < FEWEST_VOXELS:
+        allowed = f"0 um, or {FEWEST_VOXELS * voxel:g} um or more"
+        yield Fault("the slab of soft tissue is too thin for its voxels", allowed, f"{width:g} um", "", where)
+    sites = ["soft_tissue"] if kind == "soft" else ["marrow", "soft_tissue"] if width else ["marrow"]
+    entries = data.get("seeding")
+    for index, entry in enumerate(entries if isinstance(entries, list) else []):
+        if not isinstance(entry, dict):
+            continue
+        site, path = entry.get("site"), ("seeding", str(index))
+        if site in ("marrow", "soft_tissue") and site not in sites:
+            remedy = "set soft_tissue.width, or leave site out" if site == "soft_tissue" else "leave site out"
+            where = places((*path, "site"))
+            yield Fault("the lattice has no such site", ", ".join(sites), f"'{site}'", remedy, where)
+        within, beyond = (_quantity(entry.get(name), "um") for name in ("within", "beyond"))
+        if within and beyond and beyond >= within:
+            given, where = f"beyond {beyond:g} um, within {within:g} um", places((*path, "beyond"))
+            yield Fault("the shell has no inside", "beyond less than within", given, "swap them", where)
+        if "centre" in entry and not (within or beyond):
+            where = places((*path, "centre"))
+            yield Fault("the centre would not be used", "", "no radius", "give within or beyond, too", where)

@@ -123,9 +123,9 @@ class FieldType(ParameterSet):
     initial: float
     """value from which the first solution starts"""
     decay: Rate = "0 /min"
-    """first-order loss in marrow"""
+    """first-order loss in marrow and soft tissue"""
     wall_decay: Rate = "0 /min"
-    """further loss in marrow voxels at a vessel wall"""
+    """further loss in voxels of marrow and soft tissue at a vessel wall"""
     wall_secretion: AmountRate = "0 amol/min"
     """secretion of the endothelium, per 100 um^2 of wall"""
     wall_induction: Number = 1.0
@@ -134,6 +134,8 @@ class FieldType(ParameterSet):
     """loss by CXCR4 of explicit cells, per unit of R theta, in a voxel of 1000 um^3"""
     background_uptake: AmountRate = "0 amol/min"
     """uptake at saturation of the implicit haematopoietic cells, per 1000 um^3 of marrow"""
+    relative_background: dict[str, Number] = {"marrow": 1.0}
+    """uptake of the implicit cells of a tissue relative to those of the marrow; tissues not named have none"""
     half_saturation: float = 0.0
     """Michaelis constant of every uptake, in the unit of the field"""
     blood: dict[str, float] = {}

@@ -17,7 +17,7 @@ from marrowsim.config.model import Config
 from marrowsim.errors import Fault, ScenarioError, nearest
 from marrowsim.parameters import ParameterSet
 
-SCENARIOS = ("homing", "healthy", "culture")
+SCENARIOS = ("homing", "healthy", "culture", "primary", "metastasis")
 
 
 def scenario_text(name_or_path: str | Path) -> tuple[str, str]:
@@ -77,9 +77,10 @@ def load_config(
             _anchor(data["geometry"]["image"], where)
     faults: list[Fault] = []
     overridden = set()
-    if (overrides or {}).get("geometry.kind") == "image" and _kind(data) == "dish":
-        what, remedy = "a dish has no place for bone", "use the image with homing or healthy, or leave --bone out"
-        faults.append(Fault(what, "a scenario of marrow", "kind = 'dish'", remedy, where))
+    if (overrides or {}).get("geometry.kind") == "image" and (kind := _kind(data)) in ("dish", "soft"):
+        what = "a dish has no place for bone" if kind == "dish" else "soft tissue has no place for bone"
+        remedy = "use the image with homing or healthy, or leave --bone out"
+        faults.append(Fault(what, "a scenario of marrow", f"kind = '{kind}'", remedy, where))
     for key, value in (overrides or {}).items():
         overridden.add(tuple(key.split(".")))
         faults += _assign(data, key, value)

@@ -20,6 +20,7 @@ from marrowsim.config.sections import (
     Output,
     Receptor,
     Seeding,
+    SoftTissue,
     Stroma,
     Time,
     Vessels,
@@ -47,6 +48,7 @@ class Config(ParameterSet):
     time: Time = Time()
     geometry: Geometry = Geometry()
     vessels: Vessels = Vessels()
+    soft_tissue: SoftTissue = SoftTissue()
     stroma: Stroma = Stroma()
     receptor: Receptor = Receptor()
     hypoxia: HypoxiaResponse = HypoxiaResponse()
@@ -88,6 +90,15 @@ class Config(ParameterSet):
     def code(self, cell: str) -> int:
         """Code of a cell type."""
         return self.cell_names.index(cell)
+
+    def family(self, cell: str) -> np.ndarray:
+        """Codes of a cell type and of all that are `like` it, or like one of those: int64, sorted."""
+        found = {cell}
+        while True:
+            more = {name for name, kind in self.cells.items() if kind.like in found} - found
+            if not more:
+                return np.array(sorted(map(self.code, found)), dtype=np.int64)
+            found |= more
 
     def column(self, name: str) -> np.ndarray:
         """One parameter of all cell types, by code: float64, shape (types,), canonical units."""

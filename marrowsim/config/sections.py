@@ -14,6 +14,7 @@ from marrowsim.units import (
     Duration,
     Fraction,
     In,
+    Length,
     Number,
     PositiveDuration,
     PositiveLength,
@@ -61,10 +62,10 @@ class BoneImage(ParameterSet):
 
 
 class Geometry(ParameterSet):
-    """The lattice and its bone: generated, read from an image, or a dish without bone."""
+    """The lattice and its bone: generated, read from an image, or a dish or soft tissue without bone."""
 
-    kind: Literal["trabecular", "image", "dish"] = "trabecular"
-    """generated trabecular bone, an image, or a dish of medium"""
+    kind: Literal["trabecular", "image", "dish", "soft"] = "trabecular"
+    """generated trabecular bone, an image, a dish of medium, or soft tissue"""
     voxel: VoxelEdge = parameter(
         "10 um", "voxel edge", symbol="h", span="8-12 um", source="Bishop 2024 code: one cell a voxel", mark="VC"
     )
@@ -83,8 +84,41 @@ class Geometry(ParameterSet):
     """the image, with kind = "image" """
 
 
+class SoftTissue(ParameterSet):
+    """The primary site: soft tissue without bone or niches, on the lattice and the blood that the marrow is on.
+
+    Its capillaries are grown as sinusoids are; with `geometry.kind = "soft"` the whole box is of it.
+    """
+
+    width: Length = parameter("0 um", "extent along x of a slab beside the marrow; 0 for none", mark="E")
+    vessel_volume_fraction: Fraction = parameter(
+        0.015,
+        "share of the soft tissue that is capillary lumen; 0 for no vessels",
+        span="0.005-0.03",
+        source="what the distance comes to in capillaries a voxel wide",
+        mark="C/E",
+    )
+    vessel_diameter: PositiveLength = parameter(
+        "12 um", "capillary diameter", span="5-15 um", source="drawn a voxel wide at 10 um", mark="E"
+    )
+    vessel_distance: PositiveLength = parameter(
+        "130 um",
+        "distance between neighbouring capillaries, centre to centre",
+        span="100-200 um",
+        source="sparser than the sinusoids of the marrow; tumour tissue is hypoxic beyond 100-150 um",
+        mark="E",
+    )
+    fibroblast: Density = parameter(
+        "10000 /mm^3",
+        "fibroblasts, anywhere in the soft tissue",
+        span="1000-50000 /mm^3",
+        source="connective tissue has more of them than marrow",
+        mark="E",
+    )
+
+
 class Vessels(ParameterSet):
-    """Sinusoids and arterioles."""
+    """Sinusoids and arterioles of the marrow."""
 
     source: Literal["grown", "labels", "none"] = "grown"
     """grown in the marrow, taken from the labels of the image, or none"""
@@ -141,6 +175,21 @@ class Stroma(ParameterSet):
         span="200-600 /mm^2",
         source="about 19 nuclei /mm: Miller 1980",
         mark="R",
+    )
+    hot_fraction: Fraction = parameter(
+        0.15,
+        "share of the CAR cells that stand in hot vascular domains",
+        symbol="f_hot",
+        span="0.05-0.3",
+        source="discontinuous vessels rich in SDF-1: Sipkins 2005 Nature 435:969; digit estimated",
+        mark="V/E",
+    )
+    hot_scale: PositiveLength = parameter(
+        "120 um",
+        "distance between the centres of neighbouring vascular domains",
+        span="60-300 um",
+        source="imaging of discrete domains: Sipkins 2005 Nature 435:969; digit estimated",
+        mark="V/E",
     )
     slots: Density = parameter(
         "3000 /mm^3", "niche slots", symbol="n_slot", span="2e3-1e4 /mm^3", source="for an occupancy of 0.65", mark="E"
@@ -253,12 +302,23 @@ class HypoxiaResponse(ParameterSet):
 
 
 class Seeding(ParameterSet):
-    """Cells put at random free marrow voxels at the start."""
+    """Cells put at random free voxels of a site, or of a ball or shell in it, at the start.
+
+    Entries follow each other; each takes voxels that are free, and all of them where it wants more.
+    """
 
     cell: str
     """type of the cells"""
     density: Density
-    """cells per volume of marrow"""
+    """cells per volume of the tissue that they are put into, vessels and bone apart"""
+    site: Literal["marrow", "soft_tissue"] | None = None
+    """where; the marrow, or soft tissue where there is no marrow, if not given"""
+    within: PositiveLength | None = None
+    """largest distance from the centre"""
+    beyond: Length = "0 um"
+    """smallest distance from the centre"""
+    centre: tuple[Length, Length, Length] | None = None
+    """point (x, y, z) that these are measured from; the middle of the site if not given"""
 
 
 class Injection(ParameterSet):
@@ -267,7 +327,7 @@ class Injection(ParameterSet):
     cell: str
     """type of the cells"""
     density: Density
-    """cells per volume of marrow"""
+    """cells per volume of the marrow and soft tissue that this blood runs through"""
     at: Duration = "0 min"
     """time after the start of the run"""
 

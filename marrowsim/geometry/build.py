@@ -10,14 +10,16 @@ import numpy as np
 
 from marrowsim import tissues
 from marrowsim.config import Config
+from marrowsim.config.sections import Seeding
 from marrowsim.errors import Fault, GeometryError
-from marrowsim.geometry import placement
+from marrowsim.geometry import placement, sites
+from marrowsim.geometry.domains import hot_sites
 from marrowsim.geometry.image import read_bone
 from marrowsim.geometry.trabecular import PRESETS, generate_trabecular
 from marrowsim.geometry.vessels import grow_vessels
 
-SMALLEST_MARROW = 64
-"""Fewest marrow voxels that a simulation is run in."""
+SMALLEST_SITE = 64
+"""Fewest voxels of marrow, or of soft tissue, that a simulation is run in."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +65,10 @@ def build_geometry(config: Config, say: Callable[[str], None] = lambda _: None) 
     """
     say(_bone_words(config))
     tissue, report = bone_of(config)
-    if np.count_nonzero(tissue == tissues.MARROW) < SMALLEST_MARROW:
-        raise GeometryError(
-            Fault(
-                "there is too little marrow to simulate",
-                f"{SMALLEST_MARROW} marrow voxels or more",
-                f"{np.count_nonzero(tissue == tissues.MARROW)} of {tissue.size} voxels",
-                "choose a larger crop, a finer voxel, or another threshold",
-            )
-        )
-    tissue = _vessels(config, tissue, say)
+    if config.geometry.kind != "soft":
+        _require_room(tissue, tissues.MARROW, "marrow", "choose a larger crop, a finer voxel, or another threshold")
+        tissue = _vessels(config, tissue, say)
+    tissue = _with_soft_tissue(config, tissue, say)
     say("placing stroma, niches and progenitors")
     residents, slots, held = _cells(config, tissue)
     counts = {name: len(sites) for name, sites in residents.items()}
@@ -83,6 +79,7 @@ def build_geometry(config: Config, say: Callable[[str], None] = lambda _: None) 
 
 def _bone_words(config: Config) -> str:
     words = {"dish": "filling the dish", "image": "reading the image", "trabecular": "growing bone"}
+    words["soft"] = "filling the box with soft tissue"
     return words[config.geometry.kind]
 
 
@@ -102,6 +99,8 @@ def bone_of(config: Config) -> tuple[np.ndarray, dict[str, Any]]:
         )
         return bone.tissue, {"source": bone.source}
     shape = tuple(max(1, round(edge / section.voxel)) for edge in reversed(section.size))
+    if section.kind == "soft":
+        return np.full(shape, tissues.SOFT, dtype=np.uint8), {"source": {"kind": "soft"}}
     if section.kind == "dish":
         return np.full(shape, tissues.MARROW, dtype=np.uint8), {"source": {"kind": "dish"}}
     named = {
@@ -112,6 +111,26 @@ def bone_of(config: Config) -> tuple[np.ndarray, dict[str, Any]]:
     target = replace(PRESETS[section.preset], **{name: value for name, value in named.items() if value is not None})
     tissue = generate_trabecular(target, shape, section.voxel, config.seed)
     return tissue, {"source": {"kind": "trabecular", "preset": section.preset}}
+
+
+def _require_room(tissue: np.ndarray, code: int, name: str, remedy: str) -> None:
+    found = np.count_nonzero(tissue == code)
+    if found < SMALLEST_SITE:
+        what, given = f"there is too little {name} to simulate", f"{found} of {tissue.size} voxels"
+        raise GeometryError(Fault(what, f"{SMALLEST_SITE} {name} voxels or more", given, remedy))
+
+
+def _with_soft_tissue(config: Config, tissue: np.ndarray, say: Callable[[str], None]) -> np.ndarray:
+    """The lattice with the soft-tissue site that the configuration asks for, if any."""
+    section, spacing = config.soft_tissue, config.geometry.voxel
+    alone = config.geometry.kind == "soft"
+    if not alone and section.width == 0:
+        return tissue
+    say("growing capillaries")
+    shape = tissue.shape if alone else (*tissue.shape[:2], round(section.width / spacing))
+    slab = sites.soft_tissue(shape, spacing, config.seed, section)
+    _require_room(slab, tissues.SOFT, "soft tissue", "choose a larger geometry.size or soft_tissue.width")
+    return slab if alone else sites.beside(tissue, slab)
 
 
 def _vessels(config: Config, tissue: np.ndarray, say: Callable[[str], None]) -> np.ndarray:
@@ -174,8 +193,51 @@ def _cells(config: Config, tissue: np.ndarray) -> tuple[dict[str, np.ndarray], n
     held, residents["hpc"] = placement.place_hpc(
         tissue, spacing, slots, occupied, seed=seed, occupancy=section.occupancy, free_density=section.hpc_free
     )
+    hot = hot_sites(
+        residents["car"], tissue.shape, spacing, seed=seed, fraction=section.hot_fraction, scale=section.hot_scale
+    )
+    residents |= {"car": np.setdiff1d(residents["car"], hot), "hot_car": hot}
+    draw = placement.DRAWS["soft fibroblast"]
+    soft = placement.anywhere(
+        tissue == tissues.SOFT, spacing, slots[:0], config.soft_tissue.fibroblast, "fibroblasts", seed, draw
+    )
+    residents["fibroblast"] = np.concatenate([residents["fibroblast"], soft])
     for number, entry in enumerate(config.seeding):
         taken = np.concatenate([slots, *residents.values()])
-        sites = placement.seed_cells(tissue, spacing, taken, seed=seed, draw=number, density=entry.density)
-        residents[entry.cell] = np.concatenate([residents.get(entry.cell, sites[:0]), sites])
+        ground = _ground(tissue, spacing, entry, f"seeding.{number}")
+        found = placement.seed_cells(
+            ground,
+            spacing,
+            taken,
+            seed=seed,
+            draw=number,
+            density=entry.density,
+            name=f"{entry.cell} (seeding.{number})",
+        )
+        residents[entry.cell] = np.concatenate([residents.get(entry.cell, found[:0]), found])
     return residents, slots, held
+
+
+def _ground(tissue: np.ndarray, spacing: float, entry: Seeding, where: str) -> np.ndarray:
+    """The voxels that cells may be seeded into: those of the site, or of a ball or shell in it."""
+    has_marrow = bool((tissue == tissues.MARROW).any())
+    code = sites.TISSUE[entry.site or ("marrow" if has_marrow else "soft_tissue")]
+    ground = tissue == code
+    if entry.within is None and entry.beyond == 0:
+        return ground
+    centre = entry.centre or sites.centre_of(tissue, code, spacing)
+    outer = np.inf if entry.within is None else entry.within
+    ground &= sites.shell(tissue.shape, spacing, centre, entry.beyond, outer)
+    if not ground.any():
+        extent = " x ".join(f"{edge * spacing:g}" for edge in tissue.shape[::-1])
+        point = ", ".join(f"{value:g}" for value in centre)
+        raise GeometryError(
+            Fault(
+                f"no {tissues.NAMES[code]} lies in the part that cells are seeded into",
+                f"a ball or shell that reaches {tissues.NAMES[code]} in the box of {extent} um (x, y, z)",
+                f"{entry.beyond:g} to {outer:g} um from ({point}) um",
+                "change centre, within or beyond",
+                where,
+            )
+        )
+    return ground

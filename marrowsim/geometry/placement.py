@@ -1,9 +1,10 @@
 """Where stromal cells, niche slots and progenitors stand at the start, by densities and distance laws.
 
 Sites are flat voxel indices (int64, sorted). Densities are in 1/um^3 of extravascular marrow (MARROW
-voxels), 1 000 cells per mm^3 being 1e-6, and in 1/um^2 of bone surface; distances are in um from the voxel
-centre to the surface of the nearest vessel or bone voxel. A site is drawn with a probability proportional
-to its weight, without replacement (exponential keys: Efraimidis & Spirakis 2006, Inf Process Lett 97:181).
+voxels) unless another tissue is named, 1 000 cells per mm^3 being 1e-6, and in 1/um^2 of bone surface;
+distances are in um from the voxel centre to the surface of the nearest vessel or bone voxel. A site is drawn
+with a probability proportional to its weight, without replacement (exponential keys: Efraimidis & Spirakis
+2006, Inf Process Lett 97:181).
 """
 
 import numpy as np
@@ -15,6 +16,7 @@ from marrowsim.tissues import ARTERIOLE, BONE, MARROW, SINUSOID
 
 VESSELS = (SINUSOID, ARTERIOLE)
 DRAWS = {"car": 0, "lining": 1, "fibroblast": 2, "slot": 3, "hpc bound": 4, "hpc free": 5}
+DRAWS |= {"domain": 6, "hot domain": 7, "soft fibroblast": 8}
 FIRST_SEEDING_DRAW = 16
 CHUNK = 1 << 18
 
@@ -295,36 +297,53 @@ def place_hpc(tissue, spacing, slots, occupied, *, seed, occupancy=0.65, free_de
         )
     bound = choose(slots, round(occupancy * len(slots)), seed=seed, draw=DRAWS["hpc bound"])
     taken = np.concatenate([slots, occupied])
-    free = _anywhere(tissue, spacing, taken, free_density, "free hpc", seed, DRAWS["hpc free"])
+    free = anywhere(tissue == MARROW, spacing, taken, free_density, "free hpc", seed, DRAWS["hpc free"])
     return bound, free
 
 
-def seed_cells(tissue, spacing, taken, *, seed, draw, density):
-    """Further cells anywhere in the marrow, one a voxel.
+def seed_cells(allowed, spacing, taken, *, seed, draw, density, name="cells"):
+    """Further cells anywhere in a part of the lattice, one a voxel.
 
     Parameters
     ----------
-    tissue, spacing, seed : as in `place_stroma`
+    allowed : ndarray of bool, shape (nz, ny, nx)
+        The part that they are put into.
+    spacing, seed : as in `place_stroma`
     taken : ndarray of int64
         Sites that are not free.
     draw : int
         Number of the group of cells, so that groups are drawn apart.
     density : float
-        1/um^3 of extravascular marrow.
+        1/um^3 of that part.
+    name : str
+        What they are, in errors.
 
     Returns
     -------
     ndarray of int64, sorted
         All free voxels where there are fewer than wanted.
+
+    Raises
+    ------
+    GeometryError
+        No free voxel at all, with cells wanted.
     """
-    return _anywhere(tissue, spacing, taken, density, "cells", seed, FIRST_SEEDING_DRAW + draw)
+    return anywhere(allowed, spacing, taken, density, name, seed, FIRST_SEEDING_DRAW + draw)
 
 
-def _anywhere(tissue, spacing, taken, density, name, seed, draw):
-    free = tissue == MARROW
-    number = _number(name, density, np.count_nonzero(free) * spacing**3)
+def anywhere(allowed, spacing, taken, density, name, seed, draw):
+    """Sites drawn evenly from the true voxels of `allowed` that are not `taken`: density times their volume.
+
+    `name` is what they are for, in errors; `draw` a number of `DRAWS`, the rest as in `seed_cells`.
+    """
+    number = _number(name, density, np.count_nonzero(allowed) * spacing**3)
+    free = allowed.copy()
     free.reshape(-1)[taken] = False
-    return choose_from(_parts(free), number, seed=seed, draw=draw)
+    chosen = choose_from(_parts(free), number, seed=seed, draw=draw)
+    if number > 0 and len(chosen) == 0:
+        remedy = "place them before what fills their place, or in a larger part"
+        raise GeometryError(Fault(f"there is no place for any {name}", "a free voxel or more", "0", remedy))
+    return chosen
 
 
 def _number(name, density, extent):

@@ -75,7 +75,9 @@ class Circulation(ShippedProcess):
         cells.heading[rows] = -1
         dormancy = np.round(state.config.column("dormancy") / state.config.time.step).astype(np.int32)
         cells.dormant_until[rows] = clock.step + dormancy[cells.type[rows]]
-        state.tally("entered marrow", rows)
+        entered = state.tissue.reshape(-1)[target[rows]]
+        for code in tissues.ENTERABLE:
+            state.tally(f"entered {tissues.NAMES[code].replace('_', ' ')}", rows[entered == code])
 
     @staticmethod
     def _to_blood(state: State, what: str, rows: np.ndarray) -> None:

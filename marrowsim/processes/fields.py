@@ -172,9 +172,10 @@ def by_tissue(config: Config, name: str, field: FieldType) -> np.ndarray:
     float32, shape (256, 8, 4), in field unit / min.
     """
     table = np.zeros((256, 8, 4))
-    background = field.background_uptake * config.voxel_volume / CELL_VOLUME
-    table[tissues.MARROW, :, 1] = field.decay
-    table[tissues.MARROW, :, 2] = config.per_voxel(name, background)
+    background = config.per_voxel(name, field.background_uptake * config.voxel_volume / CELL_VOLUME)
+    for code in tissues.ENTERABLE:
+        table[code, :, 1] = field.decay
+        table[code, :, 2] = background * field.relative_background.get(tissues.NAMES[code], 0.0)
     for tissue, value in field.blood.items():
         table[tissues.CODES[tissue]] = (field.blood_exchange * value, field.blood_exchange, 0.0, 0.0)
     enterable, edge = tissues.IS_ENTERABLE.astype(bool), config.geometry.voxel

@@ -13,7 +13,7 @@ from marrowsim.state import State, Status
 
 
 class Injection(ShippedProcess):
-    """Each `[[injection]]` puts density times marrow volume cells of a type into the blood, at its time.
+    """Each `[[injection]]` puts density times tissue volume cells of a type into the blood, at its time.
 
     The blood is the share of the body's blood that feeds the domain: rates per circulating cell do not
     depend on the size of the domain.
@@ -28,7 +28,7 @@ class Injection(ShippedProcess):
         for entry in state.config.injection:
             if round(entry.at / clock.dt) == clock.step:
                 code = state.config.code(entry.cell)
-                volume = np.count_nonzero(state.geometry.tissue == tissues.MARROW) * state.config.voxel_volume
+                volume = np.count_nonzero(tissues.IS_ENTERABLE[state.geometry.tissue]) * state.config.voxel_volume
                 count = round(entry.density * volume)
                 ids = np.arange(state.next_id, state.next_id + count)
                 levels = receptor_levels(state.config, code, ids)

@@ -143,12 +143,18 @@ class Angiogenesis(ShippedProcess):
         voxels = sprouts.voxels("voxel")[gone]
         self._change(state, voxels, tissues.TISSUE_OF_SITE[state.geometry.tissue.reshape(-1)[voxels]])
         sprouts.drop(gone)
-        rows, lumen = self._tip_rows(state, sprouts), tissues.IS_LUMEN[state.tissue.reshape(-1)].view(bool)
+        rows = self._tip_rows(state, sprouts)
         resting = (state.cells.born[rows] <= latest) & (factor[state.cells.site[rows]] < low)
         dead = resting & (sprouts.find(sprouts.tips("behind")) == NONE)
         if len(gone):
-            dead |= [not lumen[sprouts.path(int(behind))[1]] for behind in sprouts.tips("behind")]
+            ends = np.array([sprouts.path(int(behind))[1] for behind in sprouts.tips("behind")], np.int64)
+            dead |= ~self._is_lumen(state, ends)
         self._remove_tips(state, sprouts, np.flatnonzero(dead), rows, "regressed")
+
+    @staticmethod
+    def _is_lumen(state: State, voxels: np.ndarray | int) -> np.ndarray:
+        """Whether blood flows in these voxels; no in -1."""
+        return (voxels >= 0) & tissues.IS_LUMEN[state.tissue.reshape(-1)[voxels]].astype(bool)
 
     @staticmethod
     def _remove_tips(state: State, sprouts: Sprouts, which: np.ndarray, rows: np.ndarray, what: str) -> None:
@@ -181,7 +187,7 @@ class Angiogenesis(ShippedProcess):
     def _lumen_beside(state: State, voxels: np.ndarray) -> np.ndarray:
         """A lumen voxel at a face of each voxel, or -1."""
         faces = census.face_sites(voxels, *state.tissue.shape)
-        lumen = (faces >= 0) & tissues.IS_LUMEN[state.tissue.reshape(-1)[faces]].view(bool)
+        lumen = Angiogenesis._is_lumen(state, faces)
         first = faces[np.arange(len(faces)), lumen.argmax(axis=1)]
         return np.where(lumen.any(axis=1), first, NONE)
 
@@ -309,8 +315,7 @@ class Angiogenesis(ShippedProcess):
         rows = self._tip_rows(state, sprouts)
         sites = state.cells.site[rows].astype(np.int64)
         faces = census.face_sites(sites, *state.tissue.shape)
-        codes = np.where(faces >= 0, state.tissue.reshape(-1)[faces], tissues.OUTSIDE)
-        lumen = tissues.IS_LUMEN[codes].view(bool)
+        lumen = self._is_lumen(state, faces)
         apart = np.stack(np.unravel_index(np.maximum(faces, 0), state.tissue.shape))
         apart = apart - np.stack(np.unravel_index(sprouts.tips("root"), state.tissue.shape))[:, :, None]
         edge = state.config.geometry.voxel
@@ -335,15 +340,14 @@ class Angiogenesis(ShippedProcess):
 
     def _try(self, state, sprouts, clock, index, lumen, met, faces, other, sites, done: list[int]) -> None:
         """Join the first of the faces of a tip that leads to blood; tips that are thereby stalk go onto `done`."""
-        is_lumen = tissues.IS_LUMEN[state.tissue.reshape(-1)]
         own, end = sprouts.path(int(sprouts.tips("behind")[index]))
-        if not is_lumen[end]:
+        if not self._is_lumen(state, end):
             return
         for direction in np.flatnonzero(lumen | met):
             rival = other[direction] if other[direction] not in done else NONE
             start = int(sprouts.tips("behind")[rival]) if rival != NONE else int(faces[direction])
             across, end = sprouts.path(start)
-            if not is_lumen[end]:
+            if not self._is_lumen(state, end):
                 continue
             tips = [index] if rival == NONE else [index, int(rival)]
             for tip in tips:

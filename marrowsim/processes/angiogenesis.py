@@ -38,8 +38,8 @@ class Angiogenesis(ShippedProcess):
     writes: ClassVar[tuple[str, ...]] = ("cells", "occupant", "tissue")
 
     tip_rate: Rate = parameter(
-        "0.05 /d", "rate at which 100 um2 of vessel wall sends out a tip, at high VEGF", symbol="k_tip",
-        span="0.01-0.5 /d", source="modelling choice: a day or two for each 50 um of a sinusoid", mark="E",
+        "0.003 /d", "rate at which 100 um2 of vessel wall sends out a tip, at high VEGF", symbol="k_tip",
+        span="0.001-0.1 /d", source="vessels of a hypoxic nodule triple in 12 d; modelling choice", mark="E",
     )  # fmt: skip
     threshold: Concentration = parameter(
         "0.011 nM", "VEGF that activates tips", symbol="V*", span="0.002-0.045 nM",

@@ -3,7 +3,7 @@
 import numpy as np
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
-from .lattice cimport Box, NOWHERE, face_neighbours
+from .lattice cimport Box, NOWHERE, face_neighbours, is_marked
 
 
 def wall_faces(const uint8_t[:, :, ::1] tissue, const uint8_t[::1] inside, const uint8_t[::1] outside):
@@ -23,22 +23,69 @@ def wall_faces(const uint8_t[:, :, ::1] tissue, const uint8_t[::1] inside, const
     cdef Box box = Box(<int32_t> tissue.shape[0], <int32_t> tissue.shape[1], <int32_t> tissue.shape[2])
     cdef const uint8_t* codes = &tissue[0, 0, 0]
     cdef uint8_t* counts = &view[0, 0, 0]
-    cdef const uint8_t* other
-    cdef int32_t around[6]
     cdef int32_t site
-    cdef int d
     with nogil:
         for site in range(box.nz * box.ny * box.nx):
-            if inside[codes[site]]:
-                other = &outside[0]
-            elif outside[codes[site]]:
-                other = &inside[0]
-            else:
-                continue
-            face_neighbours(box, site, around)
+            counts[site] = _wall_faces_of(box, site, codes, &inside[0], &outside[0])
+    return faces
+
+
+def wall_faces_again(const uint8_t[:, :, ::1] tissue, const uint8_t[::1] inside, const uint8_t[::1] outside,
+                     const int64_t[::1] sites, uint8_t[:, :, ::1] faces):
+    """`wall_faces` in some voxels alone.
+
+    Parameters
+    ----------
+    tissue, inside, outside : as for `wall_faces`.
+    sites : int64, shape (n,). Voxels to count again.
+    faces : uint8, shape (nz, ny, nx), changed. What `wall_faces` gave before.
+    """
+    cdef Box box = Box(<int32_t> tissue.shape[0], <int32_t> tissue.shape[1], <int32_t> tissue.shape[2])
+    cdef uint8_t* counts = &faces[0, 0, 0]
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(sites.shape[0]):
+            counts[sites[i]] = _wall_faces_of(box, <int32_t> sites[i], &tissue[0, 0, 0], &inside[0], &outside[0])
+
+
+cdef inline uint8_t _wall_faces_of(Box box, int32_t site, const uint8_t* tissue, const uint8_t* inside,
+                                   const uint8_t* outside) noexcept nogil:
+    cdef const uint8_t* other
+    cdef int32_t around[6]
+    cdef uint8_t count = 0
+    cdef int d
+    if inside[tissue[site]]:
+        other = outside
+    elif outside[tissue[site]]:
+        other = inside
+    else:
+        return 0
+    face_neighbours(box, site, around)
+    for d in range(6):
+        if around[d] != NOWHERE and other[tissue[around[d]]]:
+            count = count + 1
+    return count
+
+
+def face_sites(const int64_t[::1] sites, int nz, int ny, int nx):
+    """The six voxels that share a face with each of some voxels: int64, shape (n, 6), -1 beyond the box.
+
+    Parameters
+    ----------
+    sites : int64, shape (n,).
+    nz, ny, nx : shape of the lattice.
+    """
+    faces = np.empty((sites.shape[0], 6), dtype=np.int64)
+    cdef int64_t[:, ::1] view = faces
+    cdef Box box = Box(nz, ny, nx)
+    cdef int32_t around[6]
+    cdef Py_ssize_t i
+    cdef int d
+    with nogil:
+        for i in range(sites.shape[0]):
+            face_neighbours(box, <int32_t> sites[i], around)
             for d in range(6):
-                if around[d] != NOWHERE and other[codes[around[d]]]:
-                    counts[site] += 1
+                view[i, d] = around[d]
     return faces
 
 
@@ -58,31 +105,18 @@ def near_sites(const int32_t[::1] sites, const int64_t[::1] marked, int nz, int 
     near = np.zeros(sites.shape[0], dtype=np.uint8)
     cdef uint8_t[::1] view = near
     cdef Box box = Box(nz, ny, nx)
+    cdef const int64_t* marks = &marked[0] if marked.shape[0] else NULL
     cdef int32_t around[6]
     cdef Py_ssize_t i
     cdef int d
     with nogil:
         for i in range(sites.shape[0]):
-            view[i] = _is_marked(sites[i], marked)
+            view[i] = is_marked(sites[i], marks, marked.shape[0])
             face_neighbours(box, sites[i], around)
             for d in range(6):
                 if not view[i] and around[d] != NOWHERE:
-                    view[i] = _is_marked(around[d], marked)
+                    view[i] = is_marked(around[d], marks, marked.shape[0])
     return near
-
-
-cdef inline bint _is_marked(int64_t site, const int64_t[::1] marked) noexcept nogil:
-    """Binary search."""
-    cdef Py_ssize_t low = 0
-    cdef Py_ssize_t high = marked.shape[0]
-    cdef Py_ssize_t middle
-    while low < high:
-        middle = (low + high) // 2
-        if marked[middle] < site:
-            low = middle + 1
-        else:
-            high = middle
-    return low < marked.shape[0] and marked[low] == site
 
 
 def spectrum(const float[:, :, ::1] values, const uint8_t[:, :, ::1] tissue, uint8_t code):

@@ -94,3 +94,17 @@ cdef inline int32_t random_free_neighbour(Box box, int32_t site, uint32_t word, 
     if count == 0:
         return NOWHERE
     return free[(<uint64_t> word * count) >> 32]
+
+
+cdef inline bint is_marked(int64_t site, const int64_t* marked, Py_ssize_t count) noexcept nogil:
+    """Whether a site is one of `count` marked ones, which are sorted: binary search."""
+    cdef Py_ssize_t low = 0
+    cdef Py_ssize_t high = count
+    cdef Py_ssize_t middle
+    while low < high:
+        middle = (low + high) // 2
+        if marked[middle] < site:
+            low = middle + 1
+        else:
+            high = middle
+    return low < count and marked[low] == site

@@ -22,7 +22,11 @@ cpdef enum Stream:
     STREAM_EXTRAVASATION = 9  # crossing of the vessel wall out of the blood; by cell id
     STREAM_EGRESS = 10        # crossing of the vessel wall into the blood; by cell id
     STREAM_BLOOD = 11         # clearance from the blood; by cell id
-    STREAM_CONVERSION = 18    # conversion into another cell type; by cell id
+    STREAM_SPROUT = 12         # a tip sets out from the vessel wall; by voxel
+    STREAM_TIP = 13            # hop of a tip, direction, push, branch; by cell id, one draw number a sub-step
+    STREAM_COLLAPSE = 14       # collapse of a vessel in a crowd; by voxel
+    STREAM_INCORPORATION = 15  # cells that join the wall of a sprout; by cell id
+    STREAM_CONVERSION = 18     # conversion into another cell type; by cell id
     STREAM_USER = 64          # first stream left to processes written by users
 
 

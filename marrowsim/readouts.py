@@ -101,6 +101,23 @@ def tumour_mean(column: str) -> Measure:
     return measure
 
 
+def perfused_fraction(tissue: int, *lumen: int) -> Measure:
+    """Lumen with blood over that and the tissue that cells live in, in one site."""
+
+    def measure(state: State, _: Census) -> float:
+        vessels = sum(np.count_nonzero(state.tissue == code) for code in lumen)
+        total = vessels + np.count_nonzero(state.tissue == tissue)
+        return vessels / total if total else float("nan")
+
+    return measure
+
+
+def progenitor_share(state: State, _: Census) -> float:
+    """Share of the endothelium laid since the start that progenitors made; NaN where none was."""
+    made = {cell: state.tallies.get(f"became vessel wall:{cell}", 0) for cell in ("epc", "tip")}
+    return made["epc"] / sum(made.values()) if any(made.values()) else float("nan")
+
+
 def _events(what: str, cell: str) -> Measure:
     return lambda state, _: state.tallies.get(f"{what}:{cell}", 0)
 
@@ -144,6 +161,21 @@ READOUTS: tuple[Readout, ...] = (
     Readout("tumour cleared (events)", "lost from the blood to other organs", _events("cleared", "tumour")),
     Readout("tumour CXCR4 mean (1)", "level of the tumour cells in tissue", tumour_mean("cxcr4")),
     Readout("tumour hypoxia response mean (1)", "of the tumour cells in tissue, 0 to 1", tumour_mean("hypoxia")),
+    Readout("sprout tips (cells)", "at the ends of growing sprouts", _cells("tip", Status.FREE)),
+    Readout("EPCs in tissue (cells)", "endothelial progenitors out of the vessels", _cells("epc", Status.FREE)),
+    Readout("endothelium from EPCs (1)", "share of the endothelium laid since the start", progenitor_share),
+    Readout(
+        "perfused vessel fraction (1)",
+        "lumen over lumen and marrow",
+        perfused_fraction(MARROW, tissues.SINUSOID, tissues.ARTERIOLE),
+        MARROW,
+    ),
+    Readout(
+        "perfused vessel fraction in soft tissue (1)",
+        "lumen over lumen and soft tissue",
+        perfused_fraction(SOFT, tissues.CAPILLARY),
+        SOFT,
+    ),
     Readout("BV/TV (1)", "bone volume fraction of the specimen", bone_volume_fraction, MARROW),
 )
 """The readouts of every run, as far as it has their sites. Each field adds its mean, 5th and 95th percentile in the

@@ -176,7 +176,7 @@ class State:
     def walls(self) -> np.ndarray:
         """Number of faces that a marrow voxel has on vessel lumen, and a lumen voxel on marrow: uint8, as `tissue`.
 
-        Derived from `tissue`; `tissue_changed` forgets it.
+        Derived from `tissue`; `tissue_changed` keeps it right.
         """
         return census.wall_faces(self.tissue, tissues.IS_LUMEN, tissues.IS_ENTERABLE)
 
@@ -191,13 +191,32 @@ class State:
 
         Parameters
         ----------
-        voxels : flat indices of all that changed; without them, any voxel may have. Fields then follow at the
-            cost of what changed.
+        voxels : flat indices of all that changed; without them, any voxel may have. Fields and vessel walls then
+            follow at the cost of what changed.
         """
         self.tissue_version += 1
-        self._changes.append(None if voxels is None else np.array(voxels, np.int64).ravel())
-        for name in ("walls", "luminal_sites"):
-            self.__dict__.pop(name, None)
+        voxels = None if voxels is None else np.array(voxels, np.int64).ravel()
+        self._changes.append(voxels)
+        if voxels is None or "luminal_sites" not in self.__dict__:
+            for name in ("walls", "luminal_sites"):
+                self.__dict__.pop(name, None)
+        else:
+            self._follow_walls(voxels)
+
+    def _follow_walls(self, voxels: np.ndarray) -> None:
+        """Bring `walls` and `luminal_sites` up to date around these voxels."""
+        around = census.face_sites(voxels, *self.tissue.shape).ravel()
+        touched = np.unique(np.concatenate([voxels, around[around >= 0]]))
+        census.wall_faces_again(self.tissue, tissues.IS_LUMEN, tissues.IS_ENTERABLE, touched, self.walls)
+        sites = self.luminal_sites
+        place = np.searchsorted(sites, touched)
+        known = place < len(sites)
+        known[known] = sites[place[known]] == touched[known]
+        lumen = tissues.IS_LUMEN[self.tissue.reshape(-1)[touched]].astype(bool)
+        luminal = lumen & (self.walls.reshape(-1)[touched] > 0)
+        sites = np.delete(sites, place[known & ~luminal])
+        new = touched[luminal & ~known]
+        self.luminal_sites = np.insert(sites, np.searchsorted(sites, new), new)
 
     def tissue_changes_since(self, version: int) -> np.ndarray | None:
         """Voxels (flat indices, sorted) whose tissue changed after this `tissue_version`; None where any may have."""

@@ -52,3 +52,10 @@ IS_ENTERABLE = lookup({code: 1 for code in ENTERABLE}, np.uint8)
 """1 for the codes that cells may enter: uint8, shape (256,)."""
 IS_OF_BONE = lookup({code: 1 for code in (MARROW, BONE, SINUSOID, ARTERIOLE)}, np.uint8)
 """1 for the codes that the specimen of bone is made of, which BV/TV is a share of: uint8, shape (256,)."""
+
+LUMEN_OF_SITE = np.full(256, SINUSOID, np.uint8)
+"""What a new vessel becomes, by the tissue that was there at the start: capillary in soft tissue, else sinusoid."""
+LUMEN_OF_SITE[[SOFT, CAPILLARY]] = CAPILLARY
+TISSUE_OF_SITE = np.full(256, MARROW, np.uint8)
+"""What a vessel becomes that is lost, by the tissue that was there at the start."""
+TISSUE_OF_SITE[[SOFT, CAPILLARY]] = SOFT

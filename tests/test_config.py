@@ -58,7 +58,7 @@ def test_any_step_divides_into_substeps_that_resolve_the_events():
     assert len(list(Clock(7, 240.0, 1, 2).split(1e9))) == MOST_SUBSTEPS
     config = load({"time.step": "30 min"})
     names = [process.name for process, _ in updates(schedule_of(config), config, Clock(7, 30.0, 1, 2))]
-    own = ["injection", "drugs", "fields", "hypoxia", "conversion", "cycle"]
+    own = ["injection", "drugs", "fields", "hypoxia", "conversion", "angiogenesis", "cycle"]
     assert names == [*own, *["motility", "niche", "circulation"] * 4]
 
 

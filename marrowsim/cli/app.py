@@ -232,6 +232,4 @@ def knockout(
     elif text:
         print_experiment(names or [])
     else:
-        run_experiments(
-            names or [], out, bounded=bounded, replicates=replicates, processes=processes, seed=seed
-        )
+        run_experiments(names or [], out, bounded=bounded, replicates=replicates, processes=processes, seed=seed)

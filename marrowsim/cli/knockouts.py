@@ -25,9 +25,7 @@ def list_experiments() -> None:
     table = Table("experiment", "title", "arms", "replicates", "claim")
     for name in CLAIMS:
         experiment = load_experiment(name).experiment
-        table.add_row(
-            name, experiment.title, ", ".join(experiment.arms), str(experiment.replicates), experiment.claim
-        )
+        table.add_row(name, experiment.title, ", ".join(experiment.arms), str(experiment.replicates), experiment.claim)
     output().print(table)
 
 
@@ -57,7 +55,9 @@ def run_experiments(
     wanted = list(dict.fromkeys(name for item in names for name in (CLAIMS if item == ALL else (item,))))
     if not wanted:
         remedy = "name one or more, or: marrowsim knockout --list"
-        raise ExperimentError(Fault("no experiment is named", f"{', '.join(CLAIMS)}, {ALL}, or a TOML file", "", remedy))
+        raise ExperimentError(
+            Fault("no experiment is named", f"{', '.join(CLAIMS)}, {ALL}, or a TOML file", "", remedy)
+        )
     several = len(wanted) > 1
     base = out or FOLDERS[bounded]
     folders = _folders(wanted, base, several or out is None, bounded, seed)

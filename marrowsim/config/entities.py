@@ -95,6 +95,11 @@ class CellType(ParameterSet):
     egress_rate: Rate = "0 /min"
     """rate of entering the blood from a voxel at the vessel wall, without CXCL12"""
 
+    incorporation_rate: Rate = "0 /min"
+    """rate at which a free cell that touches a sprout becomes part of its wall"""
+    crowding: Fraction = 0.0
+    """how much a cell counts in the crowd in which vessels collapse"""
+
     uptake: dict[str, AmountRate] = {}
     """uptake of a field at saturation, per cell"""
     secretion: dict[str, AmountRate] = {}

@@ -180,7 +180,8 @@ def _knock_out(data: dict[str, Any], name: Any, places: Places) -> list[Fault]:
     faults = []
     for key, value in arrows[name]["set"].items():
         section, entry, rest = key.split(".", 2)
-        entries = data[section] if isinstance(data[section], dict) else {}
+        node = data.get(section, {})
+        entries = node if isinstance(node, dict) else {}
         for item in entries if entry == "*" else [entry]:
             existing = entries.get(item, {})
             if not isinstance(existing, dict):

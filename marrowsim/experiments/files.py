@@ -187,7 +187,9 @@ def arm_configs(source: Source, *, bounded: bool, seed: int) -> dict[str, Config
             config = configs[name] = load_config(scenario, PROCESSES, overrides | {"seed": seed})
         except ScenarioError as error:
             faults += [
-                Fault(fault.what, fault.allowed, fault.given, fault.remedy, f"{source.where}: arm {name}: {fault.where}")
+                Fault(
+                    fault.what, fault.allowed, fault.given, fault.remedy, f"{source.where}: arm {name}: {fault.where}"
+                )
                 for fault in error.faults
             ]
             continue

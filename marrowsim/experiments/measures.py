@@ -65,7 +65,9 @@ def measure(name: str, *follows: str) -> Callable[[Callable[..., float]], Callab
 
 
 @measure("column")
-def column(watch: Watch, *, column: str, take: Literal["last", "maximum", "minimum", "mean", "slope"] = "last") -> float:
+def column(
+    watch: Watch, *, column: str, take: Literal["last", "maximum", "minimum", "mean", "slope"] = "last"
+) -> float:
     """A column of readouts.csv: its last value, an extremum or the mean so far, or its slope (per day)."""
     rows = watch.simulation.rows
     values = np.array([row.get(column, NAN) for row in rows], dtype=float)
@@ -162,7 +164,9 @@ def _displacements(watch: Watch, cell: str) -> np.ndarray:
     rows, places = watch.tagged(of_type(state, cell))
     rows, places = rows[watch.sites[places] >= 0], places[watch.sites[places] >= 0]
     shape = state.tissue.shape
-    now, then = (np.stack(np.unravel_index(sites, shape), axis=1) for sites in (state.cells.site[rows], watch.sites[places]))
+    now, then = (
+        np.stack(np.unravel_index(sites, shape), axis=1) for sites in (state.cells.site[rows], watch.sites[places])
+    )
     return (now - then) * state.config.geometry.voxel
 
 
@@ -266,7 +270,12 @@ def arrests_near(watch: Watch, *, near: tuple[str, ...], rather_than: tuple[str,
 
 @measure("field")
 def field(
-    watch: Watch, *, field: str, tissue: Tissue = "any", oxygen_above: Pressure = "0 mmHg", oxygen_below: Pressure = "1e4 mmHg"
+    watch: Watch,
+    *,
+    field: str,
+    tissue: Tissue = "any",
+    oxygen_above: Pressure = "0 mmHg",
+    oxygen_below: Pressure = "1e4 mmHg",
 ) -> float:
     """Mean of a field over the voxels that cells may enter whose pO2 is in a range."""
     state = watch.state

@@ -21,7 +21,18 @@ from marrowsim.processes import PROCESSES
 from marrowsim.simulation import Simulation
 from marrowsim.storage.files import write_atomically
 
-AFTER_GEOMETRY = ("title", "knockouts", "time", "receptor", "hypoxia", "injection", "output", "cells", "fields", "processes")
+AFTER_GEOMETRY = (
+    "title",
+    "knockouts",
+    "time",
+    "receptor",
+    "hypoxia",
+    "injection",
+    "output",
+    "cells",
+    "fields",
+    "processes",
+)
 """Sections of a scenario that its geometry does not depend on."""
 
 

@@ -57,7 +57,10 @@ def report_text(outcome: Outcome) -> str:
     lines += [f"Verdict: **{outcome.verdict}**", ""]
     lines += [f"{form}{len(outcome.seeds)} replicates (seeds {seeds}, paired), marrowsim {__version__}.", ""]
     lines += ["## Rules", "", *_rules(outcome.judgements), ""]
-    lines += ["Intervals are 95 % bootstrap intervals over seeds. Delta is Cliff's, of the first arm over the second.", ""]
+    lines += [
+        "Intervals are 95 % bootstrap intervals over seeds. Delta is Cliff's, of the first arm over the second.",
+        "",
+    ]
     lines += ["## Arms", "", f"Scenario `{experiment.scenario}`, with what stands in `experiment.toml`.", ""]
     lines += ["| arm | | changes |", "| --- | --- | --- |"]
     lines += [f"| {name} | {arm.label} | {_changes(arm)} |" for name, arm in experiment.arms.items()]

@@ -157,7 +157,14 @@ def _refusal(what: str, source: Source, path: Path) -> ExperimentError:
 
 
 def _run(
-    source: Source, path: Path, kept: bool, bounded: bool, count: int, workers: int, seed: int, progress: Progress | None
+    source: Source,
+    path: Path,
+    kept: bool,
+    bounded: bool,
+    count: int,
+    workers: int,
+    seed: int,
+    progress: Progress | None,
 ) -> Outcome:
     experiment, seeds = source.experiment, tuple(range(seed, seed + count))
     for folder in (POINTS, SCENARIOS):
@@ -226,7 +233,9 @@ def _failure(future: Future, group: list[Point]) -> Iterator[Fault]:
     where = f"arm {point.arm}, seed {point.seed}"
     again = "the points that are done are kept: mend the cause, and give the same command again"
     if isinstance(error, BrokenProcessPool):
-        yield Fault("a worker process was killed", remedy=f"fewer --processes where memory is short; {again}", where=where)
+        yield Fault(
+            "a worker process was killed", remedy=f"fewer --processes where memory is short; {again}", where=where
+        )
     elif isinstance(error, MarrowsimError):
         yield from (Fault(item.what, item.allowed, item.given, item.remedy or again, where) for item in error.faults)
     else:

@@ -211,9 +211,7 @@ def _cells(config: Config, tissue: np.ndarray) -> tuple[dict[str, np.ndarray], n
         taken = np.concatenate([slots, *residents.values()])
         ground = _ground(tissue, spacing, entry, f"seeding.{number}")
         name = f"{entry.cell} (seeding.{number})"
-        found = placement.seed_cells(
-            ground, spacing, taken, seed=seed, draw=number, density=entry.density, name=name
-        )
+        found = placement.seed_cells(ground, spacing, taken, seed=seed, draw=number, density=entry.density, name=name)
         residents[entry.cell] = np.concatenate([residents.get(entry.cell, found[:0]), found])
     return residents, slots, held
 

@@ -2,6 +2,7 @@
 
 from types import MappingProxyType
 
+from marrowsim.processes.angiogenesis import Angiogenesis
 from marrowsim.processes.base import Clock, Process, ShippedProcess
 from marrowsim.processes.circulation import Circulation
 from marrowsim.processes.conversion import Conversion
@@ -13,7 +14,7 @@ from marrowsim.processes.injection import Injection
 from marrowsim.processes.motility import Motility
 from marrowsim.processes.niche import Niche
 
-SHIPPED = (Injection, Drugs, Fields, Hypoxia, Conversion, Cycle, Motility, Niche, Circulation)
+SHIPPED = (Injection, Drugs, Fields, Hypoxia, Conversion, Angiogenesis, Cycle, Motility, Niche, Circulation)
 """The shipped processes, in the order of a step."""
 
 PROCESSES = MappingProxyType({process.name: process for process in SHIPPED})

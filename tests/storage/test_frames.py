@@ -30,6 +30,7 @@ def test_frame_of_a_state_says_what_is_in_it(state):
         "car": 20,
         "lining": 0,
         "fibroblast": 0,
+        "caf": 0,
     }
     assert frame.cells["status"].value_counts().to_dict() == {"free": 28, "bound": 5, "arrested": 0, "circulating": 5}
     assert frame.cells.loc[frame.cells.status == "circulating", ["x", "y", "z"]].isna().all(axis=None)

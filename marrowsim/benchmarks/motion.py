@@ -97,7 +97,9 @@ def one_per_site(size: int, cells: int) -> dict[str, Any]:
     }
     scenario = _dish(size, cells / size**3, {"automaton": cell})
     processes = {"cycle": {"oxygen_half": "1e-9 mmHg"}, "motility": {"attempts": 0.6}}
-    scenario["processes"] = processes | {name: {"enabled": False} for name in ("fields", "niche", "circulation")}
+    scenario["processes"] = processes | {
+        name: {"enabled": False} for name in ("fields", "hypoxia", "niche", "circulation")
+    }
     return scenario
 
 

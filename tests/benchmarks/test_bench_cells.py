@@ -56,7 +56,7 @@ def automaton(edge, cells):
         "cells": {"automaton": cell},
         "seeding": [{"cell": "automaton", "density": f"{cells / (edge * 0.01) ** 3!r} /mm^3"}],
         "processes": {"cycle": {"oxygen_half": "1e-9 mmHg"}, "motility": {"attempts": 0.6}}
-        | {name: {"enabled": False} for name in ("injection", "fields", "niche", "circulation")},
+        | {name: {"enabled": False} for name in ("injection", "fields", "hypoxia", "niche", "circulation")},
         "output": dict.fromkeys(("readouts_every", "frames_every", "checkpoint_every"), "1000 d"),
     }
 
@@ -105,7 +105,7 @@ def test_birth_death_and_motion(benchmark, record, edge, cells):
     record(benchmark, outcome)
 
 
-@pytest.mark.parametrize("name", ["fields", "motility", "cycle", "niche", "circulation"])
+@pytest.mark.parametrize("name", ["fields", "hypoxia", "motility", "cycle", "niche", "circulation"])
 def test_process_in_homing(homing, benchmark, record, name):
     simulation, outcome = homing
     process = simulation.config.processes[name]

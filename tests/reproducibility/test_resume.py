@@ -64,7 +64,7 @@ def test_running_longer_gives_the_long_run(begin, whole, tmp_path):
 
 
 def test_resume_in_the_middle_of_a_course(begin, tmp_path):
-    """Oxygen that is held at other values before and after the stop: the response to hypoxia goes on as if nothing was."""
+    """Oxygen is held at other values before and after the stop, and the response to it goes on."""
     course = [{"from": f"{hours} h", "value": f"{pressure} mmHg"} for hours, pressure in ((0, 100), (0.5, 5), (1, 50))]
     changes = {"fields.oxygen.held_at": course}
     never_stopped = begin(**changes)

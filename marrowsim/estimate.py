@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,9 +71,13 @@ def estimate(config: Config, extent: tuple[float, float, float] | None = None) -
     building = SECONDS_PER_VOXEL_BUILDING + SECONDS_PER_VOXEL_BONE * (config.geometry.kind == "trabecular")
     solved = sum(field.held_at is None for field in config.fields.values()) / 2
     stroma = config.stroma
-    density = stroma.car + stroma.fibroblast + stroma.slots + stroma.hpc_free
-    density += sum(entry.density for entry in (*config.seeding, *config.injection))
-    cells = voxels * config.voxel_volume * density
+    density = max(stroma.car + stroma.fibroblast + stroma.slots + stroma.hpc_free, config.soft_tissue.fibroblast)
+    density += sum(entry.density for entry in config.injection)
+    volume = voxels * config.voxel_volume
+    cells = volume * density
+    for entry in config.seeding:
+        ball = math.inf if entry.within is None else 4 / 3 * math.pi * entry.within**3
+        cells += entry.density * min(volume, ball)
     per_step = voxels * SECONDS_PER_VOXEL_STEP * solved + cells * SECONDS_PER_CELL_STEP
     return Estimate(
         shape,

@@ -193,7 +193,7 @@ def measure_readouts(state: State) -> dict[str, Any]:
     the last solution. Which sites there are is decided by the geometry, so that all rows have the same columns.
     """
     counted = Census(state)
-    there = {code for code, _ in SITES if (state.geometry.tissue == code).any()}
+    there = state.geometry.ground
     row: dict[str, Any] = {"time (h)": state.minutes / 60.0}
     for readout in READOUTS:
         if readout.site is None or readout.site in there:

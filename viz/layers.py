@@ -97,8 +97,8 @@ def _tissue_at(frame, table: pd.DataFrame) -> np.ndarray:
 
 
 def count_in_soft_tissue(frame, kind: str) -> int:
-    """Number of cells of a type that stand in soft tissue."""
-    table = frame.cells[(frame.cells["type"] == kind) & frame.cells["status"].isin(STATUSES)]
+    """Number of free cells of a type that stand in soft tissue."""
+    table = frame.cells[(frame.cells["type"] == kind) & (frame.cells["status"] == "free")]
     return int(np.count_nonzero(_tissue_at(frame, table) == SOFT))
 
 

@@ -53,7 +53,7 @@ def options(
 
 @app.command()
 @guarded
-def new(name: Annotated[str, typer.Argument(help="homing, healthy or culture.")]) -> None:
+def new(name: Annotated[str, typer.Argument(help="homing, healthy, culture, primary or metastasis.")]) -> None:
     """Print a commented scenario to start from: marrowsim new homing > my.toml"""
     from marrowsim.cli.reports import print_scenario  # noqa: PLC0415
 

@@ -55,7 +55,9 @@ def print_check(scenario: str, overrides: Mapping[str, Any]) -> None:
     for entry in config.injection:
         table.add_row("injected", f"{entry.density * 1e9:g} {entry.cell} cells a mm^3 at {entry.at / 60:g} h")
     for entry in config.seeding:
-        table.add_row("seeded", f"{entry.density * 1e9:g} {entry.cell} cells a mm^3")
+        words = f", {entry.beyond:g} um or more from a centre" * bool(entry.beyond)
+        words += "" if entry.within is None else f", within {entry.within:g} um"
+        table.add_row("seeded", f"{entry.density * 1e9:g} {entry.cell} cells a mm^3{words}")
     table.add_row("memory", f"about {readable(cost.memory)}")
     table.add_row("time to run", f"about {duration(cost.seconds)} on one thread")
     table.add_row("disk", f"about {readable(cost.disk)}")

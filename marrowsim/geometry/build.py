@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,11 @@ class Geometry:
     slots: np.ndarray
     held: np.ndarray
     report: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def ground(self) -> frozenset[int]:
+        """Codes of the tissues that cells live in, as far as the lattice has them: which sites there are."""
+        return frozenset(code for code in tissues.ENTERABLE if (self.tissue == code).any())
 
 
 def build_geometry(config: Config, say: Callable[[str], None] = lambda _: None) -> Geometry:

@@ -76,5 +76,8 @@ def shell(
     z, y, x = (
         ((np.arange(edge) + 0.5) * spacing - middle) ** 2 for edge, middle in zip(shape, reversed(centre), strict=True)
     )
-    squared = z[:, None, None] + y[:, None] + x
-    return (squared >= inner**2) & (squared <= outer**2)
+    across = y[:, None] + x
+    inside = np.empty(shape, dtype=bool)
+    for plane, height in zip(inside, z, strict=True):
+        plane[...] = (across + height >= inner**2) & (across + height <= outer**2)
+    return inside

@@ -5,8 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from marrowsim import tissues
 from marrowsim.errors import RenderError
 from marrowsim.viz import layers
+from marrowsim.viz.figure import caption
 from marrowsim.viz.layers import Box
 
 
@@ -77,3 +79,20 @@ def test_a_dish_is_drawn_whole(dish):
     assert layers.slab(wide) == layers.whole(wide)
     assert layers.slab(dish) == layers.whole(dish)
     assert layers.close_up(dish, layers.whole(dish)) is None
+
+
+def test_soft_tissue_has_layers_and_counts_of_its_own(frame):
+    """The right half becomes soft tissue: its capillaries are a layer, and views seek what is in the marrow."""
+    tissue, half = frame.tissue.copy(), frame.tissue.shape[2] // 2
+    slab = tissue[:, :, half:]
+    slab[np.isin(slab, (1, 2))] = tissues.SOFT
+    slab[np.isin(slab, (3, 4))] = tissues.CAPILLARY
+    both = SimpleNamespace(**vars(frame) | {"tissue": tissue})
+    assert "capillaries" in layers.present(both)
+    assert "capillaries" not in layers.present(frame)
+    tumour = frame.cells[(frame.cells["type"] == "tumour") & (frame.cells["status"] == "free")]
+    right = int((tumour["x"] >= half * frame.spacing).sum())
+    assert 0 < layers.count_in_soft_tissue(both, "tumour") == right < len(tumour)
+    assert layers.count_in_soft_tissue(frame, "tumour") == 0
+    assert f"{right:,} move through soft tissue" in caption(both, ("tumour",))
+    assert "soft tissue" not in caption(frame, ("tumour",))

@@ -58,7 +58,14 @@ def test_any_step_divides_into_substeps_that_resolve_the_events():
     assert len(list(Clock(7, 240.0, 1, 2).split(1e9))) == MOST_SUBSTEPS
     config = load({"time.step": "30 min"})
     names = [process.name for process, _ in updates(schedule_of(config), config, Clock(7, 30.0, 1, 2))]
-    assert names == ["injection", "fields", "cycle", *["motility", "niche", "circulation"] * 4]
+    assert names == [
+        "injection",
+        "fields",
+        "hypoxia",
+        "angiogenesis",
+        "cycle",
+        *["motility", "niche", "circulation"] * 4,
+    ]
 
 
 def test_a_new_cell_type_is_data():

@@ -76,7 +76,7 @@ def box(make_state):
     return make
 
 
-def test_the_front_of_sprouts_advances_at_5_to_11_um_per_hour(box):
+def test_the_front_of_sprouts_advances_at_5_to_11_um_per_hour(box, record_property):
     """Target B30, in a gradient whose decay length is that of VEGF in tissue."""
     shape = (60, 60, 60)
     state = box(plate(0, shape=shape))
@@ -85,6 +85,7 @@ def test_the_front_of_sprouts_advances_at_5_to_11_um_per_hour(box):
     live(state, 80)
     x = tips_of(state) % shape[2]
     speed = (x.mean() - 1) * 10 / 40.0
+    record_property("Vessels", f"| B30 | speed of sprouts up a VEGF gradient | 5-11 um/h | {speed:.2f} um/h |")
     assert 5.0 < speed < 6.2
     assert consistent(state) is None
 
@@ -262,6 +263,17 @@ def test_a_stalk_without_flow_and_vegf_becomes_the_tissue_that_it_was(box, code)
     assert len(tips_of(state)) == 0
     assert state.tallies["regressed:tip"] == 1
     consistent(state)
+
+
+def test_progenitors_do_not_join_what_is_left_of_a_collapsed_vessel(box):
+    state = box(plate(10, shape=(20, 20, 20)), overrides={"cells.epc.incorporation_rate": "1000 /min"})
+    voxels = np.array([site(state, 10, 10, 10)])
+    state.tissue.reshape(-1)[voxels] = tissues.SPROUT
+    state.tissue_changed(voxels)
+    Sprouts(state).lay(voxels, voxels + 20, -1)
+    state.add_cells(state.config.code("epc"), voxels + 1, 1.5)
+    live(state, 10)
+    assert state.tallies == {}
 
 
 def test_a_stalk_with_vegf_stays(box):

@@ -85,7 +85,7 @@ def test_the_front_of_sprouts_advances_at_5_to_11_um_per_hour(box, record_proper
     live(state, 80)
     x = tips_of(state) % shape[2]
     speed = (x.mean() - 1) * 10 / 40.0
-    record_property("Vessels", f"| B30 | speed of sprouts up a VEGF gradient | 5-11 um/h | {speed:.2f} um/h |")
+    record_property("Vessels", f"B30 | sprouts up a VEGF gradient: {speed:.2f} um/h (target 5-11)")
     assert 5.0 < speed < 6.2
     assert consistent(state) is None
 

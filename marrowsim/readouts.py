@@ -107,7 +107,7 @@ def perfused_fraction(tissue: int, *lumen: int) -> Measure:
     def measure(state: State, _: Census) -> float:
         vessels = sum(np.count_nonzero(state.tissue == code) for code in lumen)
         total = vessels + np.count_nonzero(state.tissue == tissue)
-        return vessels / total if total else float("nan")
+        return float(vessels / total) if total else float("nan")
 
     return measure
 

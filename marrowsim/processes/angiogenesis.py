@@ -193,7 +193,7 @@ class Angiogenesis(ShippedProcess):
 
     def _set_out(self, state: State, sprouts: Sprouts, clock: Clock) -> None:
         """New tips at the vessel wall; of those that are near one another, the smallest claim wins."""
-        if self.tip_rate == 0:
+        if self.tip_rate == 0 or state.fields[FACTOR].max() <= self.threshold:
             return
         found = kernel.set_out(
             clock.seed, clock.step, clock.dt, state.luminal_sites, state.tissue, tissues.IS_LUMEN,
@@ -241,8 +241,6 @@ class Angiogenesis(ShippedProcess):
             state.slots, tissues.SPROUT, config.code(TIP), rates,
         )  # fmt: skip
         rows, contact = rows[contact >= 0], contact[contact >= 0]
-        if len(rows) == 0:
-            return
         of_tip = {int(cells.site[row]): index for index, row in enumerate(self._tip_rows(state, sprouts))}
         trees, vessels = np.full(len(rows), NONE), np.full(len(rows), NONE)
         for index, (voxel, place) in enumerate(zip(contact, sprouts.find(contact), strict=True)):
@@ -250,6 +248,10 @@ class Angiogenesis(ShippedProcess):
                 trees[index], vessels[index] = sprouts.voxels("tree")[place], sprouts.voxels("vessel")[place]
             elif int(voxel) in of_tip:
                 trees[index] = sprouts.tips("tree")[of_tip[int(voxel)]]
+        living = trees != NONE  # not the remains of a collapsed vessel
+        rows, contact, vessels, trees = rows[living], contact[living], vessels[living], trees[living]
+        if len(rows) == 0:
+            return
         self._hasten(sprouts, clock, trees, vessels)
         voxels = cells.site[rows].astype(np.int64)
         state.tally("became vessel wall", rows)

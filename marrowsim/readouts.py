@@ -97,6 +97,11 @@ READOUTS: tuple[Readout, ...] = (
     Readout("tumour born (events)", "divisions since the start", _events("born", "tumour")),
     Readout("tumour died (events)", "deaths since the start, necrosis apart", _events("died", "tumour")),
     Readout("tumour cleared (events)", "lost from the blood to other organs", _events("cleared", "tumour")),
+    Readout(
+        "tumour homed to competitor (events)",
+        "arrested in the competing organ",
+        _events("homed to competitor", "tumour"),
+    ),
     Readout("BV/TV (1)", "bone volume fraction of the specimen", bone_volume_fraction),
 )
 """The readouts of every run. Each field adds its mean, 5th and 95th percentile in the marrow."""

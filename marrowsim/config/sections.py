@@ -238,7 +238,7 @@ class Injection(ParameterSet):
     cell: str
     """type of the cells"""
     density: Density
-    """cells per volume of marrow"""
+    """cells per volume of tissue"""
     at: Duration = "0 min"
     """time after the start of the run"""
 

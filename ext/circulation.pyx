@@ -3,7 +3,7 @@
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from .lattice cimport ARRESTED, Box, CIRCULATING, FREE, NOWHERE, face_neighbours, random_free_neighbour
-from .mathematics cimport event_probability, occupancy
+from .mathematics cimport event_probability, exponential, logarithm, occupancy
 from .rng cimport STREAM_ARREST, STREAM_EGRESS, STREAM_EXTRAVASATION, below, philox, unit
 
 cpdef enum Passage:
@@ -13,6 +13,7 @@ cpdef enum Passage:
     PASSAGE_CROSSING = 3
     PASSAGE_RELEASE = 4
     PASSAGE_EGRESS = 5
+    PASSAGE_ELSEWHERE = 6
 
 cdef struct Traffic:
     double clearance       # 1/min, from the blood
@@ -21,20 +22,23 @@ cdef struct Traffic:
     double half_level      # R theta at half of the other share
     double crossing        # 1/min, of an arrested cell
     double egress          # 1/min, of a free cell at the wall
+    double exponent        # of the signal in arrest
+    double elsewhere       # contacts with the vessels of a competing organ, per contact with the wall
 
 
 def decide(uint64_t seed, uint32_t step, uint32_t substep, double dt,
            const int64_t[::1] ids, const uint8_t[::1] types, const uint8_t[::1] status, const int32_t[::1] site,
            const float[::1] level, int32_t[:, :, ::1] occupant, uint8_t[:, :, ::1] tissue, uint8_t[::1] enterable,
            const uint8_t[:, :, ::1] walls, const int64_t[::1] luminal_sites,
-           const float[:, :, ::1] ligand, double half_occupancy, const double[:, ::1] traffics,
+           const float[:, :, ::1] ligand, double competing_ligand, double half_occupancy,
+           const double[:, ::1] traffics,
            uint8_t[::1] passage, int32_t[::1] target, uint32_t[::1] claim, int threads):
     """What every circulating, arrested or free cell does at the vessel wall in this sub-step.
 
     A circulating cell is cleared, or touches a random luminal site and arrests there with probability
-    f + (1 - f) R theta / (R theta + K), theta from the ligand on the tissue side. An arrested cell crosses
-    to a random free voxel around, or is released where there is none. A free cell in a voxel at the wall
-    enters the blood at rate k (1 - theta)^2.
+    f + (1 - f) x^n / (x^n + K^n), x = R theta, theta from the ligand on the tissue side, or does so in a competing
+    organ of uniform ligand. An arrested cell crosses to a random free voxel around, or is released where there is
+    none. A free cell in a voxel at the wall enters the blood at rate k (1 - theta)^2.
 
     Parameters
     ----------
@@ -42,7 +46,9 @@ def decide(uint64_t seed, uint32_t step, uint32_t substep, double dt,
     ids ... level : columns of the cell table, shape (cells,).
     occupant, tissue, walls, ligand : shape (nz, ny, nx); `enterable` by tissue code, shape (256,).
     luminal_sites : int64, lumen voxels at the wall.
-    traffics : float64, shape (types, 6). Clearance, contact, floor, half level, crossing, egress.
+    competing_ligand : in the competing organ.
+    traffics : float64, shape (types, 8). Clearance, contact, floor, half level, crossing, egress, exponent, contacts
+        elsewhere.
     passage : OUT, shape (cells,). `Passage`.
     target, claim : OUT, shape (cells,). Claimed site and the claim on it, where the passage is an arrest or crossing.
     threads : number of threads.
@@ -60,12 +66,14 @@ def decide(uint64_t seed, uint32_t step, uint32_t substep, double dt,
     cdef uint32_t sites = <uint32_t> luminal_sites.shape[0]
     cdef Py_ssize_t i
     cdef Traffic* traffic
+    cdef double competing_theta = occupancy(competing_ligand, half_occupancy)
     for i in prange(n, nogil=True, num_threads=threads, schedule="static"):
         passage[i] = PASSAGE_NONE
         traffic = <Traffic*> &traffics[types[i], 0]
         if status[i] == CIRCULATING:
             _circulate(seed, step, substep, dt, <uint64_t> ids[i], traffic, level[i], box, tissues, may_enter,
-                       occupants, luminal, sites, c, half_occupancy, &passage[i], &target[i], &claim[i])
+                       occupants, luminal, sites, c, competing_theta, half_occupancy, &passage[i], &target[i],
+                       &claim[i])
         elif status[i] == ARRESTED:
             _cross(seed, step, substep, dt, <uint64_t> ids[i], traffic, site[i], box, tissues, may_enter, occupants,
                    &passage[i], &target[i], &claim[i])
@@ -75,30 +83,47 @@ def decide(uint64_t seed, uint32_t step, uint32_t substep, double dt,
 
 cdef inline void _circulate(uint64_t seed, uint32_t step, uint32_t substep, double dt, uint64_t cell, Traffic* traffic,
                             double level, Box box, uint8_t* tissue, uint8_t* enterable, int32_t* occupant,
-                            const int64_t* luminal, uint32_t sites, const float* ligand, double half_occupancy,
+                            const int64_t* luminal, uint32_t sites, const float* ligand, double competing_theta,
+                            double half_occupancy,
                             uint8_t* passage, int32_t* target, uint32_t* claim) noexcept nogil:
     cdef uint32_t words[4]
     cdef int32_t around[6]
     cdef int32_t touched = NOWHERE
     cdef double arrest = 0.0
-    cdef double signal
+    cdef double elsewhere = 0.0
+    cdef double pick
     philox(seed, STREAM_ARREST, step, cell, substep, words)
-    if unit(words[0]) >= (traffic.clearance + traffic.contact) * dt:
+    if unit(words[0]) >= (traffic.clearance + traffic.contact * (1.0 + traffic.elsewhere)) * dt:
         return  # the probability below is smaller: most cells need not be looked at further
     if sites:
         touched = <int32_t> luminal[below(words[2], sites)]
         face_neighbours(box, touched, around)
-        signal = level * occupancy(_presented(around, tissue, enterable, ligand), half_occupancy)
-        arrest = traffic.contact * (traffic.floor + (1.0 - traffic.floor) * signal / (signal + traffic.half_level))
-    cdef double total = traffic.clearance + arrest
+        arrest = traffic.contact * _sticks(
+            traffic, level * occupancy(_presented(around, tissue, enterable, ligand), half_occupancy))
+    if traffic.elsewhere > 0.0:
+        elsewhere = traffic.contact * traffic.elsewhere * _sticks(traffic, level * competing_theta)
+    cdef double total = traffic.clearance + elsewhere + arrest
     if total <= 0.0 or unit(words[0]) >= event_probability(total, dt):
         return
-    if unit(words[1]) * total < traffic.clearance:
+    pick = unit(words[1]) * total
+    if pick < traffic.clearance:
         passage[0] = PASSAGE_CLEARED
+    elif pick < traffic.clearance + elsewhere:
+        passage[0] = PASSAGE_ELSEWHERE
     elif occupant[touched] < 0:
         passage[0] = PASSAGE_ARREST
         target[0] = touched
         claim[0] = words[3]
+
+
+cdef inline double _sticks(Traffic* traffic, double signal) noexcept nogil:
+    """Share of contacts that arrest: f + (1 - f) x^n / (x^n + K^n)."""
+    cdef double ratio = signal / traffic.half_level
+    if ratio <= 1e-30:
+        return traffic.floor
+    if traffic.exponent != 1.0:
+        ratio = exponential(traffic.exponent * logarithm(ratio))
+    return traffic.floor + (1.0 - traffic.floor) * ratio / (1.0 + ratio)
 
 
 cdef inline double _presented(int32_t* around, uint8_t* tissue, uint8_t* enterable, const float* ligand) noexcept nogil:

@@ -159,6 +159,11 @@ READOUTS: tuple[Readout, ...] = (
     Readout("tumour born (events)", "divisions since the start", _events("born", "tumour")),
     Readout("tumour died (events)", "deaths since the start, necrosis apart", _events("died", "tumour")),
     Readout("tumour cleared (events)", "lost from the blood to other organs", _events("cleared", "tumour")),
+    Readout(
+        "tumour homed to competitor (events)",
+        "arrested in the competing organ",
+        _events("homed to competitor", "tumour"),
+    ),
     Readout("tumour CXCR4 mean (1)", "level of the tumour cells in tissue", tumour_mean("cxcr4")),
     Readout("tumour hypoxia response mean (1)", "of the tumour cells in tissue, 0 to 1", tumour_mean("hypoxia")),
     Readout("sprout tips (cells)", "at the ends of growing sprouts", _cells("tip", Status.FREE)),

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from marrowsim.parameters import ParameterSet
 from marrowsim.units import (
     AmountRate,
+    DensityRate,
     Diffusivity,
     Duration,
     DurationOrNever,
@@ -90,6 +91,12 @@ class CellType(ParameterSet):
     """share of contacts that arrest without CXCR4 signal"""
     arrest_half_level: Annotated[float, In("1", low=1e-6, never=True)] = 1.0
     """R theta at which half of the CXCR4-dependent share arrests"""
+    arrest_exponent: Annotated[float, In("1", low=0.1, high=20.0)] = 1.0
+    """Hill coefficient of R theta in arrest"""
+    competitor_contact: Number = 0.0
+    """contacts with the vessels of a competing organ, per contact with those of the domain"""
+    influx: DensityRate = "0 /(mm^3 d)"
+    """cells that the rest of the body sends into the blood of the domain, per volume of tissue and time"""
     extravasation_time: DurationOrNever = "never"
     """mean time from arrest to crossing the vessel wall"""
     egress_rate: Rate = "0 /min"

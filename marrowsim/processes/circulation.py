@@ -10,21 +10,29 @@ from marrowsim import tissues
 from marrowsim._engine import circulation as kernel
 from marrowsim._engine.circulation import Passage
 from marrowsim.config import Config
+from marrowsim.parameters import parameter
 from marrowsim.processes.base import Clock, ShippedProcess
 from marrowsim.state import State, Status
+from marrowsim.units import Concentration
 
 
 class Circulation(ShippedProcess):
     """A circulating cell is cleared, or touches a random voxel of the vessel wall and arrests there with
-    probability f + (1 - f) R theta / (R theta + K), theta from the CXCL12 behind the wall. It then crosses to
-    a random free marrow voxel around, or is released where there is none. Free cells at the wall enter the
-    blood at rate k (1 - theta)^2.
+    probability f + (1 - f) x^n / (x^n + K^n), x = R theta, theta from the CXCL12 behind the wall. It then crosses to
+    a random free voxel of tissue around, or is released where there is none. Free cells at the wall enter the
+    blood at rate k (1 - theta)^2. By the same law a circulating cell arrests for good in a competing organ, which
+    has one CXCL12 level and no place on the lattice.
     """
 
     name: ClassVar[str] = "circulation"
     reads: ClassVar[tuple[str, ...]] = ("cells", "fields", "tissue")
     writes: ClassVar[tuple[str, ...]] = ("cells", "occupant")
     interleaved: ClassVar[bool] = True
+
+    competitor_cxcl12: Concentration = parameter(
+        "0.1 nM", "CXCL12 in the organ that competes for circulating cells", span="0.05-0.5 nM",
+        source="an organ of low CXCL12; chosen as one seventh of the marrow's", mark="E",
+    )  # fmt: skip
 
     def update(self, state: State, clock: Clock) -> None:
         """Decide for every cell, then let the winners of contested voxels pass."""
@@ -34,7 +42,7 @@ class Circulation(ShippedProcess):
         kernel.decide(
             clock.seed, clock.step, clock.substep, clock.dt, cells.id, cells.type, cells.status, cells.site,
             cells.cxcr4, state.occupant, state.tissue, tissues.IS_ENTERABLE, state.walls, state.luminal_sites,
-            state.fields["cxcl12"], state.half_occupancy, self._traffics(state.config),
+            state.fields["cxcl12"], self.competitor_cxcl12, state.half_occupancy, self._traffics(state.config),
             passage, target, claim, clock.threads,
         )  # fmt: skip
         passing = np.flatnonzero(passage != Passage.PASSAGE_NONE)
@@ -44,12 +52,15 @@ class Circulation(ShippedProcess):
         self._cross(state, clock, self._winners(state, crossing, target, claim), target)
         self._to_blood(state, "released into blood", passing[what == Passage.PASSAGE_RELEASE])
         self._to_blood(state, "left into blood", passing[what == Passage.PASSAGE_EGRESS])
-        self._clear(state, passing[what == Passage.PASSAGE_CLEARED])
+        cleared, elsewhere = passing[what == Passage.PASSAGE_CLEARED], passing[what == Passage.PASSAGE_ELSEWHERE]
+        state.tally("cleared", cleared)
+        state.tally("homed to competitor", elsewhere)
+        state.remove_cells(np.concatenate([cleared, elsewhere]))
 
     def fastest(self, config: Config) -> float:
-        """Clearance or arrest, crossing of the wall, or egress."""
-        clearance, contact, _, _, crossing, egress = self._traffics(config).T
-        return float(np.maximum(clearance + contact, np.maximum(crossing, egress)).max())
+        """Arrest, crossing of the wall, or egress; cells that leave for good have no next event to resolve."""
+        _, contact, _, _, crossing, egress, _, _ = self._traffics(config).T
+        return float(np.maximum(contact, np.maximum(crossing, egress)).max())
 
     @staticmethod
     def _winners(state: State, rows: np.ndarray, target: np.ndarray, claim: np.ndarray) -> np.ndarray:
@@ -87,13 +98,9 @@ class Circulation(ShippedProcess):
         state.tally(what, rows)
 
     @staticmethod
-    def _clear(state: State, rows: np.ndarray) -> None:
-        state.tally("cleared", rows)
-        state.remove_cells(rows)
-
-    @staticmethod
     def _traffics(config: Config) -> np.ndarray:
         column = config.column
         columns = [column(name) for name in ("clearance_rate", "arrest_rate", "arrest_floor", "arrest_half_level")]
         columns += [1.0 / column("extravasation_time"), column("egress_rate")]
+        columns += [column("arrest_exponent"), column("competitor_contact")]
         return np.ascontiguousarray(np.stack(columns, axis=1))

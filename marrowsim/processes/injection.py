@@ -1,4 +1,4 @@
-"""Cells that enter the blood of the domain at set times."""
+"""Cells that enter the blood of the domain, at set times or all the time."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from marrowsim.state import State, Status
 
 
 class Injection(ShippedProcess):
-    """Each `[[injection]]` puts density times tissue volume cells of a type into the blood, at its time.
+    """Each `[[injection]]` puts density times tissue volume cells of a type into the blood, at its time. Types with
+    an influx F enter it all the time: by time t round(F V t) cells, none where no vessel brings blood.
 
     The blood is the share of the body's blood that feeds the domain: rates per circulating cell do not
-    depend on the size of the domain.
+    depend on the size of the domain. The volume V is that of the tissue that the run started with.
     """
 
     name: ClassVar[str] = "injection"
@@ -25,12 +26,25 @@ class Injection(ShippedProcess):
 
     def update(self, state: State, clock: Clock) -> None:
         """Inject what is due in this step."""
-        for entry in state.config.injection:
+        config = state.config
+        for entry in config.injection:
             if round(entry.at / clock.dt) == clock.step:
-                code = state.config.code(entry.cell)
-                volume = np.count_nonzero(tissues.IS_ENTERABLE[state.geometry.tissue]) * state.config.voxel_volume
-                count = round(entry.density * volume)
-                ids = np.arange(state.next_id, state.next_id + count)
-                levels = receptor_levels(state.config, code, ids)
-                rows = state.add_cells(code, np.full(count, -1), levels, Status.CIRCULATING)
-                state.tally("injected", rows)
+                self._enter(state, "injected", config.code(entry.cell), round(entry.density * self._volume(state)))
+        influx = config.column("influx")
+        if not influx.any() or len(state.luminal_sites) == 0:
+            return
+        volume = self._volume(state)
+        for code in np.flatnonzero(influx):
+            before, after = (round(influx[code] * volume * (step * clock.dt)) for step in (clock.step, clock.step + 1))
+            self._enter(state, "flowed in", code, after - before)
+
+    @staticmethod
+    def _volume(state: State) -> float:
+        """Volume of tissue (um^3) at the start of the run."""
+        return np.count_nonzero(tissues.IS_ENTERABLE[state.geometry.tissue]) * state.config.voxel_volume
+
+    @staticmethod
+    def _enter(state: State, what: str, code: int, count: int) -> None:
+        ids = np.arange(state.next_id, state.next_id + count)
+        levels = receptor_levels(state.config, code, ids)
+        state.tally(what, state.add_cells(code, np.full(count, -1), levels, Status.CIRCULATING))

@@ -151,3 +151,65 @@ def test_cells_in_are_cells_out_and_cells_there(make_state):
         tallies["entered marrow:cell"] - tallies["left into blood:cell"] + tallies["born:cell"] - tallies["died:cell"]
     )
     assert status[Status.FREE] == passed
+
+
+@pytest.mark.parametrize(("exponent", "antagonist"), [(1.0, 0.0), (3.0, 0.0), (3.0, 200.0)])
+def test_a_competing_organ_takes_its_share_for_good(make_state, exponent, antagonist):
+    """Rate k_c (f + (1 - f) x^n / (x^n + K^n)) beside clearance; no vessel on the lattice, so nothing else happens."""
+    cell = CELL | {
+        "clearance_rate": "0.01 /min", "arrest_rate": "0.02 /min", "competitor_contact": 1.5, "arrest_floor": 0.12,
+        "arrest_half_level": 0.1, "arrest_exponent": exponent,
+    }  # fmt: skip
+    overrides = {"processes.circulation.competitor_cxcl12": "0.8 nM", "receptor.antagonist": f"{antagonist} nM"}
+    nowhere = np.full((6, 6, 6), tissues.MARROW, dtype=np.uint8)
+    state = in_blood(make_state, 20_000, cell, nowhere, overrides)
+    circulate(state, 10, dt=6.0)
+    theta = 0.8 / (0.8 + 4.0 * (1 + antagonist / 100.0))
+    taken = 0.03 * (0.12 + 0.88 * theta**exponent / (theta**exponent + 0.1**exponent))
+    gone = 20_000 * (1 - np.exp(-(0.01 + taken) * 60))
+    expected = {"cleared:cell": gone * 0.01 / (0.01 + taken), "homed to competitor:cell": gone * taken / (0.01 + taken)}
+    assert len(state.cells) == 20_000 - sum(state.tallies.values())
+    for name, count in expected.items():
+        assert state.tallies[name] == pytest.approx(count, abs=4 * np.sqrt(count))
+
+
+@pytest.mark.parametrize("exponent", [1.0, 2.5])
+def test_arrest_rises_with_the_exponent_given(make_state, exponent):
+    """First contacts at a wall of 4 nM: theta is 1/2, and so is the CXCR4-dependent share at K = 1/2 for any n."""
+    cell = CELL | {"arrest_rate": "0.05 /min", "arrest_exponent": exponent}
+    counts = []
+    for half_level in (0.5, 0.25):
+        arrested = 0
+        for seed in range(30):
+            overrides = {"fields.cxcl12.held_at": "4 nM", "seed": seed}
+            state = in_blood(make_state, 50, cell | {"arrest_half_level": half_level}, overrides=overrides)
+            state.config.processes["circulation"].update(state, Clock(0, 1.0, seed, 1))
+            arrested += state.tallies.get("arrested:cell", 0)
+        counts.append(arrested)
+    for count, half_level in zip(counts, (0.5, 0.25), strict=True):
+        share = 0.5**exponent / (0.5**exponent + half_level**exponent)
+        expected = 1500 * (1 - np.exp(-0.05 * share))
+        assert count == pytest.approx(expected, abs=4 * np.sqrt(expected) + 0.03 * expected)
+
+
+@pytest.mark.parametrize("dt", [1.0, 6.0, 30.0])
+def test_influx_adds_up_to_rate_volume_and_time(make_state, dt):
+    """100 cells /(mm^3 h) into 0.014 mm^3 of tissue, in steps of any length; ids in order, none from another type."""
+    tissue = vessel()
+    types = {"flowing": CELL | {"influx": "100 /(mm^3 h)"}, "resident": CELL}
+    state = make_state(tissue.shape, {}, types, tissue=tissue)
+    volume = np.count_nonzero(tissue == tissues.MARROW) * 1e-6
+    for step in range(round(180 / dt)):
+        state.step = step
+        state.config.processes["injection"].update(state, Clock(step, dt, 1, 1))
+        assert len(state.cells) == round(100 * volume * (step + 1) * dt / 60)
+    assert state.tallies == {"flowed in:flowing": len(state.cells)}
+    assert (state.cells.status == Status.CIRCULATING).all()
+    np.testing.assert_array_equal(state.cells.id, np.arange(len(state.cells)))
+
+
+def test_without_vessels_nothing_flows_in(make_state):
+    state = make_state((6, 6, 6), {}, {"flowing": CELL | {"influx": "1 /(mm^3 min)"}})
+    for step in range(1000):
+        state.config.processes["injection"].update(state, Clock(step, 60.0, 1, 1))
+    assert len(state.cells) == 0

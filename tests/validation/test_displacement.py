@@ -17,7 +17,7 @@ REGIONS = ("endosteal", "central")
 BURDENS = (0.02, 0.05, 0.1, 0.2)
 COMMON = {
     "geometry.size": ["400 um"] * 3,
-    "time.duration": "14 d",
+    "time.duration": "17 d",
     "output.readouts_every": "12 h",
     "cells.tumour.cxcr4": 2.0,  # the level that hypoxia leads to in marrow, held
     "cells.tumour.cxcr4_induction": 1.0,
@@ -57,7 +57,7 @@ class Course:
     def change(self, healthy, burden, quantity="bound"):
         """Relative to the paired healthy marrow over the day around which the tumour reached a burden."""
         when = int(np.argmax(self.burden >= burden))
-        assert self.burden[when] >= burden
+        assert self.burden.max() >= burden, "the tumour has not grown enough"
         day = slice(when - 1, when + 2)
         return getattr(self, quantity)[day].sum() / max(1, getattr(healthy, quantity)[day].sum()) - 1
 
@@ -83,7 +83,7 @@ def test_table(courses, record_property):
         record_property("HPC loss against burden", f"tumour, {quantity} | {' | '.join(columns)}")
     totals = [sum(getattr(one, name) for one in courses[arm]) for arm in ("tumour", "healthy") for name in REGIONS]
     endosteal, central = (100 * (totals[i] / totals[2 + i] - 1) for i in range(2))
-    record_property("HPC loss against burden", f"tumour, day 14 | endosteal {endosteal:.0f} | central {central:.0f}")
+    record_property("HPC loss against burden", f"tumour, day 17 | endosteal {endosteal:.0f} | central {central:.0f}")
     assert endosteal < 0
 
 

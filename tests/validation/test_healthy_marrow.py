@@ -76,7 +76,7 @@ def test_targets_that_are_missed_stay_where_they_were_measured(measured, name, l
 
 
 def test_healthy_marrow_stays_near_its_occupancy(seeds, record_property):
-    """Over four weeks; the target is 0.65, the drift is told in docs/VALIDATION.md."""
+    """Over four weeks; the target is 0.65, the aim 0.60-0.70."""
     rows = []
     for seed in seeds(SEEDS):
         simulation = Simulation.from_scenario("healthy", seed=seed, threads=2, overrides=BOX)
@@ -88,4 +88,4 @@ def test_healthy_marrow_stays_near_its_occupancy(seeds, record_property):
     found = [bootstrap_interval(column) for column in zip(*rows, strict=True)]
     for fortnight, values in enumerate(found):
         record_property("Healthy marrow", f"occupancy after {2 * fortnight} weeks | {interval_text(values)}")
-    assert 0.5 < found[-1][0] < 0.7
+    assert all(0.6 < estimate < 0.7 for estimate, _, _ in found)

@@ -34,7 +34,7 @@ class Arm(ParameterSet):
 class Bounded(ParameterSet):
     """The quick form of an experiment: smaller, shorter, with fewer replicates. It decides nothing for good."""
 
-    replicates: Replicates = 4
+    replicates: Replicates = 6
     """seeds"""
     set: dict[str, Any] = {}
     """values that win over the experiment's, and over which those of an arm win"""
@@ -76,8 +76,8 @@ class Bounds(ParameterSet):
         return self
 
     def hold(self, effect: Effect) -> bool:
-        """Whether the interval is so; never where there is none."""
-        if not effect.defined:
+        """Whether the interval is so; never where there is none, or too few replicates to judge by it."""
+        if not effect.conclusive:
             return False
         if self.above is not None:
             return effect.low > self.above

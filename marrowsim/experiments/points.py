@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,17 +22,9 @@ from marrowsim.simulation import Simulation
 from marrowsim.storage.files import write_atomically
 
 AFTER_GEOMETRY = (
-    "title",
-    "knockouts",
-    "time",
-    "receptor",
-    "hypoxia",
-    "injection",
-    "output",
-    "cells",
-    "fields",
+    "title", "knockouts", "time", "receptor", "hypoxia", "injection", "drugs", "dose", "output", "cells", "fields",
     "processes",
-)
+)  # fmt: skip
 """Sections of a scenario that its geometry does not depend on."""
 
 
@@ -78,8 +70,14 @@ def _digest(values: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def run_points(points: Iterable[Point]) -> None:
-    """Run points of one seed one after the other, and write each result; equal geometries are built once."""
+def run_points(points: Iterable[Point], after: Callable[[], None] = lambda: None) -> None:
+    """Run points of one seed one after the other, and write each result; equal geometries are built once.
+
+    Parameters
+    ----------
+    points : to be run.
+    after : called after each of them.
+    """
     geometries: dict[str, Geometry] = {}
     for point in points:
         begun = time.monotonic()
@@ -95,6 +93,7 @@ def run_points(points: Iterable[Point]) -> None:
             "values": {name: None if value != value else value for name, value in values.items()},
         }
         write_atomically(point.path, json.dumps(known, indent=1) + "\n")
+        after()
 
 
 def run_point(config: Config, geometry: Geometry, readouts: Iterable[Readout]) -> Mapping[str, float]:

@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -206,36 +206,54 @@ def _run_all(points: list[Point], workers: int, progress: Progress) -> None:
     groups: dict[int, list[Point]] = {}
     for point in missing:
         groups.setdefault(point.seed, []).append(point)
-    if not groups:
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(groups)), mp_context=context) as pool:
-        futures = {pool.submit(run_points, group): group for group in groups.values()}
-        try:
-            open_: set[Future] = set(futures)
-            while open_:
-                open_ = wait(open_, timeout=POLL, return_when=FIRST_EXCEPTION).not_done
-                progress(done + sum(point.path.exists() for point in missing), len(points))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    faults = [fault for future, group in futures.items() for fault in _failure(future, group)]
+
+    def count() -> None:
+        progress(done + sum(point.path.exists() for point in missing), len(points))
+
+    errors = _run_here(groups, count) if workers == 1 else _run_in_workers(groups, workers, count)
+    faults = [fault for seed, error in sorted(errors.items()) for fault in _faults(error, groups[seed])]
     if faults:
         raise ExperimentError(*faults)
 
 
-def _failure(future: Future, group: list[Point]) -> Iterator[Fault]:
+def _run_here(groups: Mapping[int, list[Point]], count: Callable[[], None]) -> dict[int, Exception]:
+    """Run the points of every seed in this process. Returns what went wrong, by seed."""
+    errors: dict[int, Exception] = {}
+    for seed, group in groups.items():
+        try:
+            run_points(group, count)
+        except Exception as error:
+            errors[seed] = error
+    return errors
+
+
+def _run_in_workers(groups: Mapping[int, list[Point]], workers: int, count: Callable[[], None]) -> dict[int, Exception]:
+    """Run the points of a seed in one of several processes. Returns what went wrong, by seed."""
+    if not groups:
+        return {}
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(groups)), mp_context=context) as pool:
+        futures = {seed: pool.submit(run_points, group) for seed, group in groups.items()}
+        try:
+            running = set(futures.values())
+            while running:
+                running = wait(running, timeout=POLL).not_done
+                count()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    errors = {seed: future.exception() for seed, future in futures.items()}
+    return {seed: error for seed, error in errors.items() if error is not None}
+
+
+def _faults(error: BaseException, group: list[Point]) -> Iterator[Fault]:
     """What went wrong with the points of a seed: the first that has no result is the one that failed."""
-    error = future.exception()
-    if error is None:
-        return
     point = next((point for point in group if point.result() is None), group[-1])
     where = f"arm {point.arm}, seed {point.seed}"
     again = "the points that are done are kept: mend the cause, and give the same command again"
     if isinstance(error, BrokenProcessPool):
-        yield Fault(
-            "a worker process was killed", remedy=f"fewer --processes where memory is short; {again}", where=where
-        )
+        remedy = f"fewer --processes where memory is short; {again}"
+        yield Fault("a worker process was killed", remedy=remedy, where=where)
     elif isinstance(error, MarrowsimError):
         yield from (Fault(item.what, item.allowed, item.given, item.remedy or again, where) for item in error.faults)
     else:

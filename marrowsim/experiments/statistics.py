@@ -17,6 +17,9 @@ RESAMPLES = 5000
 LEVEL = 0.95
 FEWEST = 2
 """Replicates without which there is no interval."""
+FEWEST_TO_JUDGE = 6
+"""Replicates without which an interval decides nothing: no bootstrap interval is wider than the range of its data, and
+all of n replicates lie on one side of no effect by chance with probability 2^-n, which is below 2.5 % from 6 on."""
 
 
 def _ratio(values: np.ndarray) -> np.ndarray:
@@ -79,8 +82,13 @@ class Effect:
 
     @property
     def defined(self) -> bool:
-        """Whether there is an interval to judge by."""
+        """Whether there is an interval."""
         return math.isfinite(self.low) and math.isfinite(self.high)
+
+    @property
+    def conclusive(self) -> bool:
+        """Whether there is an interval to judge by."""
+        return self.defined and self.replicates >= FEWEST_TO_JUDGE
 
 
 def effect(kind: str, values: np.ndarray) -> Effect:
@@ -109,6 +117,8 @@ def effect(kind: str, values: np.ndarray) -> Effect:
         if whole.low <= 0 <= whole.high:
             return _undefined(len(kept), "the interval of the whole effect includes 0")
     cliff = cliffs_delta(kept[:, 0], kept[:, 1]) if kept.shape[1] > 1 else math.nan
+    if len(kept) < FEWEST_TO_JUDGE:
+        note = f"{note + '; ' if note else ''}too few replicates to judge"
     estimate, low, high = interval(kept, STATISTICS[kind])
     return Effect(estimate, low, high, len(kept), cliff, note)
 

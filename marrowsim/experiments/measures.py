@@ -205,7 +205,7 @@ def _contacts(watch: Watch, cell: str) -> np.ndarray:
 
 @measure("time to a niche slot", "contacts")
 def time_to_a_niche_slot(watch: Watch, *, cell: str, share: Fraction = 0.5) -> float:
-    """Time (h) until this share of the cells of the start was in a niche slot or faced one; the run's where it is longer."""
+    """Time (h) until this share of the cells of the start was in a niche slot or faced one, at most the run's."""
     tagged = _contacts(watch, cell)
     if len(tagged) == 0:
         return NAN
@@ -240,7 +240,7 @@ def share_near(watch: Watch, *, cell: str, near: tuple[str, ...], within: Length
 
 @measure("enrichment near")
 def enrichment_near(watch: Watch, *, cell: str, near: tuple[str, ...], within: Length = "10 um") -> float:
-    """That share over the share of all voxels that cells may enter, less those that immobile cells fill: 1 is chance."""
+    """That share over that of all voxels that cells may enter and no immobile cell fills: 1 is chance."""
     state = watch.state
     immobile = state.config.column("motility") == 0
     filled = state.occupant >= 0
@@ -252,7 +252,7 @@ def enrichment_near(watch: Watch, *, cell: str, near: tuple[str, ...], within: L
 
 @measure("arrests near", "arrivals")
 def arrests_near(watch: Watch, *, near: tuple[str, ...], rather_than: tuple[str, ...]) -> float:
-    """Share of the cells arrested so far whose vessel voxel was nearer to a cell of some types than to one of others."""
+    """Share of the cells arrested so far whose vessel voxel was nearer to cells of some types than to others."""
     state = watch.state
     sites = np.array(list(watch.arrivals.values()), dtype=np.int64)
     if len(sites) == 0:

@@ -162,5 +162,5 @@ def _picks(n: int) -> np.ndarray:
 
 
 def cliffs_delta(one: np.ndarray, other: np.ndarray) -> float:
-    """Share of pairs in which `one` is higher, less the share in which it is lower (Cliff 1993, Psychol Bull 114:494)."""
+    """Share of pairs in which `one` is higher, less that in which it is lower (Cliff 1993, Psychol Bull 114:494)."""
     return float(np.sign(np.subtract.outer(one, other)).mean())

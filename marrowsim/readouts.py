@@ -114,7 +114,7 @@ def perfused_fraction(tissue: int, *lumen: int) -> Measure:
 
 def progenitor_share(state: State, _: Census) -> float:
     """Share of the endothelium laid since the start that progenitors made; NaN where none was."""
-    made = {cell: state.tallies.get(f"became vessel wall:{cell}", 0) for cell in ("epc", "tip")}
+    made = {cell: state.tallies.get(f"laid vessel wall:{cell}", 0) for cell in ("epc", "tip")}
     return made["epc"] / sum(made.values()) if any(made.values()) else float("nan")
 
 
@@ -141,21 +141,27 @@ READOUTS: tuple[Readout, ...] = (
     Readout("tumour at niches (cells)", "in a niche slot or facing one", lambda _, c: c.near_slots("tumour"), MARROW),
     Readout("tumour in niches (cells)", "holding a niche slot", _cells("tumour", Status.BOUND), MARROW),
     Readout("hpc in niches (cells)", "progenitors holding a niche slot", _cells("hpc", Status.BOUND), MARROW),
-    Readout("hpc free (cells)", "progenitors out of the vessels without a slot", _cells("hpc", Status.FREE)),
-    Readout("hpc in blood (cells)", "circulating progenitors", _cells("hpc", Status.CIRCULATING)),
+    Readout("hpc free (cells)", "progenitors out of the vessels without a slot", _cells("hpc", Status.FREE), MARROW),
+    Readout("hpc in blood (cells)", "circulating progenitors", _cells("hpc", Status.CIRCULATING), MARROW),
     Readout("slots held by hpc (1)", "share of niche slots", lambda _, c: c.held("hpc"), MARROW),
     Readout("slots held by tumour (1)", "share of niche slots", lambda _, c: c.held("tumour"), MARROW),
-    Readout("hpc displaced (events)", "slots taken over by tumour cells", _events("displaced another", "tumour")),
-    Readout("slots vacant (slots)", "niche slots that no cell holds", lambda state, _: vacant_slots(state)),
     Readout(
-        "haematopoietic output (cells/d)", "mature cells formed a day", lambda state, _: haematopoietic_output(state)
+        "hpc displaced (events)", "slots taken over by tumour cells", _events("displaced another", "tumour"), MARROW
+    ),
+    Readout("slots vacant (slots)", "niche slots that no cell holds", lambda state, _: vacant_slots(state), MARROW),
+    Readout(
+        "haematopoietic output (cells/d)",
+        "mature cells formed a day",
+        lambda state, _: haematopoietic_output(state),
+        MARROW,
     ),
     Readout(
         "dysfunction index (1)",
         "1 - haematopoietic output / that of the start",
         lambda state, _: dysfunction_index(state),
+        MARROW,
     ),
-    Readout("hpc matured (events)", "mature cells formed since the start", _events("matured", "hpc")),
+    Readout("hpc matured (events)", "mature cells formed since the start", _events("matured", "hpc"), MARROW),
     Readout("tumour born (events)", "divisions since the start", _events("born", "tumour")),
     Readout("tumour died (events)", "deaths since the start, necrosis apart", _events("died", "tumour")),
     Readout("tumour cleared (events)", "lost from the blood to other organs", _events("cleared", "tumour")),

@@ -254,7 +254,8 @@ class Angiogenesis(ShippedProcess):
             return
         self._hasten(sprouts, clock, trees, vessels)
         voxels = cells.site[rows].astype(np.int64)
-        state.tally("became vessel wall", rows)
+        state.tally("laid vessel wall", rows)
+        state.tally("joined a vessel", rows)
         state.remove_cells(rows)
         self._change(state, voxels, tissues.SPROUT)
         sprouts.lay(voxels, contact, trees, joined=1)
@@ -291,7 +292,7 @@ class Angiogenesis(ShippedProcess):
         sprouts.lay(left[moved], sprouts.tips("behind")[moved], sprouts.tips("tree")[moved])
         sprouts.tips("behind")[moved] = left[moved]
         sprouts.tips("length")[moved] += 1
-        state.tally("became vessel wall", rows[moved])
+        state.tally("laid vessel wall", rows[moved])
         state.tissue_changed(left[moved])
         probability = self.branching * edge
         for index in moved[chance[moved] < probability]:
@@ -337,7 +338,7 @@ class Angiogenesis(ShippedProcess):
                 )
         self._change(state, sites[done], tissues.SPROUT)
         if done:
-            state.tally("became vessel wall", rows[done])
+            state.tally("laid vessel wall", rows[done])
         self._remove_tips(state, sprouts, np.array(done, np.int64), rows, "joined a vessel")
 
     def _try(self, state, sprouts, clock, index, lumen, met, faces, other, sites, done: list[int]) -> None:

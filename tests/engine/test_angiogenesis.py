@@ -226,8 +226,8 @@ def test_a_progenitor_at_a_sprout_joins_its_wall_and_halves_the_time_to_flow(box
         assert opens_after == {step + 8 + (48 - 9 + 1) // 2}
     else:
         assert opens == {step - 1 + 24}
-    assert state.tallies["became vessel wall:epc"] == 1 + after_joining
-    assert state.tallies["became vessel wall:tip"] == 11
+    assert state.tallies["laid vessel wall:epc"] == 1 + after_joining
+    assert state.tallies["laid vessel wall:tip"] == 11
     assert np.count_nonzero(state.cells.type == state.config.code("epc")) == 0
     live(state, 50, first=step + 10)
     assert state.tissue.reshape(-1)[place] == tissues.SINUSOID
@@ -239,7 +239,7 @@ def test_without_uptake_progenitors_stay_cells(box):
     step = grow_to(state, 6)
     state.add_cells(state.config.code("epc"), np.array([site(state, 15, 16, 4)]), 1.5)
     live(state, 20, first=step)
-    assert "became vessel wall:epc" not in state.tallies
+    assert "laid vessel wall:epc" not in state.tallies
     assert np.count_nonzero(state.cells.type == state.config.code("epc")) == 1
 
 
@@ -323,14 +323,14 @@ def test_tips_push_single_cells_aside_and_stop_before_a_wall_of_them(box):
     state.add_cells(state.config.code("walker"), walkers, 1.0)
     put_tips(state, start)
     live(state, 60)
-    assert state.tallies["became vessel wall:tip"] > 60
+    assert state.tallies["laid vessel wall:tip"] > 60
     assert np.count_nonzero(state.cells.type == state.config.code("walker")) == len(walkers)
     consistent(state)
     packed = box(plate(0), {"walker": np.setdiff1d(open_sites, start)}, {"walker": WALKER})
     set_vegf(packed, 1e-4)
     put_tips(packed, start)
     live(packed, 60)
-    assert "became vessel wall:tip" not in packed.tallies
+    assert "laid vessel wall:tip" not in packed.tallies
 
 
 def test_sprouts_go_round_niche_slots(box):
@@ -395,7 +395,7 @@ def test_cells_are_conserved_and_threads_and_row_order_change_no_bit(box):
         code = state.config.code
         ended = tallies["joined a vessel:tip"] + tallies.get("regressed:tip", 0)
         assert count[code("tip")] == tallies["set out:tip"] - ended
-        assert tallies["became vessel wall:epc"] > 3
+        assert tallies["laid vessel wall:epc"] > 3
         assert (state.tissue == tissues.SINUSOID).sum() > 0
     assert len(hashes) == 1
 
@@ -438,7 +438,7 @@ def test_fields_follow_new_vessels_with_the_same_bits_after_resume_and_for_any_t
         again.run(steps=1)
         assert again.state.hash() == whole.state.hash()
     assert np.count_nonzero(whole.state.tissue == tissues.CAPILLARY) > before
-    assert whole.state.tallies["became vessel wall:epc"] > 0
+    assert whole.state.tallies["laid vessel wall:epc"] > 0
 
 
 def test_oxygen_rises_where_a_new_vessel_gets_flow(box):

@@ -32,11 +32,40 @@ amount = "80 ug/kg"
 at = "20 min"
 every = "37 min"
 
+[soft_tissue]
+width = "80 um"
+vessel_volume_fraction = 0.03
+vessel_distance = "60 um"
+fibroblast = "20000 /mm^3"
+
+[[seeding]]
+cell = "tumour"
+density = "200000 /mm^3"
+site = "soft_tissue"
+
 [cells.tumour]
 extravasation_time = "30 min"
 dormancy = "0 h"
 division_time = "1 h"
 displacement_rate = "1 /h"
+egress_rate = "1 /h"
+
+[cells.fibroblast]
+conversion_rate = "1 /h"
+
+[cells.car]
+conversion_rate = "1 /h"
+
+[cells.epc]
+influx = "20000 /(mm^3 h)"
+extravasation_time = "10 min"
+arrest_rate = "0.1 /min"
+
+[processes.angiogenesis]
+tip_rate = "1 /h"
+threshold = "1e-5 nM"
+tip_speed = "60 um/h"
+lumen_time = "18 min"
 
 [output]
 readouts_every = "12 min"

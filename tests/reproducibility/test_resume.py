@@ -15,10 +15,16 @@ def contents(folder):
 
 
 def test_something_happens_in_the_run(whole):
-    last = open_run(whole).readouts.iloc[-1]
+    run = open_run(whole)
+    last = run.readouts.iloc[-1]
     assert last["tumour in marrow (cells)"] > 5
     assert last["tumour born (events)"] + last["tumour died (events)"] > 0
     assert 0 < last["slots held by hpc (1)"] <= 1
+    tallies = run.simulation().state.tallies
+    for what in ("converted to caf:fibroblast", "converted to damaged_car:car", "set out:tip", "joined a vessel:tip"):
+        assert tallies[what] > 0
+    assert tallies["joined a vessel:epc"] > 0 and tallies["left into blood:tumour"] > 0
+    assert run.simulation().state.records["drugs/given"].sum() == pytest.approx(3 * 0.08)
     assert last["plerixafor (nM)"] > 500
 
 

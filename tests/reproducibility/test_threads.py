@@ -49,3 +49,12 @@ def test_two_simulations_of_one_configuration_do_not_disturb_each_other():
         first.run(steps=10)
         second.run(steps=10)
     assert first.state.hash() == second.state.hash() == GOLDEN["homing"]
+
+
+def test_thread_count_changes_no_bit_with_every_process_at_work(begin):
+    hashes = set()
+    for threads in (1, 2, 3, 8):
+        simulation = begin(threads=threads)
+        simulation.run()
+        hashes.add(simulation.state.hash())
+    assert len(hashes) == 1

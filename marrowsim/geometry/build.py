@@ -51,6 +51,11 @@ class Geometry:
     report: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
+    def enterable_volume(self) -> float:
+        """Volume of the tissue that cells live in, um^3."""
+        return float(np.count_nonzero(tissues.IS_ENTERABLE[self.tissue])) * self.spacing**3
+
+    @cached_property
     def ground(self) -> frozenset[int]:
         """Codes of the tissues that cells live in, as far as the lattice has them: which sites there are."""
         return frozenset(code for code in tissues.ENTERABLE if (self.tissue == code).any())

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from marrowsim import tissues
 from marrowsim.processes.base import Clock, ShippedProcess
 from marrowsim.seeding import receptor_levels
 from marrowsim.state import State, Status
@@ -26,22 +25,16 @@ class Injection(ShippedProcess):
 
     def update(self, state: State, clock: Clock) -> None:
         """Inject what is due in this step."""
-        config = state.config
+        config, volume = state.config, state.geometry.enterable_volume
         for entry in config.injection:
             if round(entry.at / clock.dt) == clock.step:
-                self._enter(state, "injected", config.code(entry.cell), round(entry.density * self._volume(state)))
+                self._enter(state, "injected", config.code(entry.cell), round(entry.density * volume))
         influx = config.column("influx")
         if not influx.any() or len(state.luminal_sites) == 0:
             return
-        volume = self._volume(state)
         for code in np.flatnonzero(influx):
             before, after = (round(influx[code] * volume * (step * clock.dt)) for step in (clock.step, clock.step + 1))
             self._enter(state, "flowed in", code, after - before)
-
-    @staticmethod
-    def _volume(state: State) -> float:
-        """Volume of tissue (um^3) at the start of the run."""
-        return np.count_nonzero(tissues.IS_ENTERABLE[state.geometry.tissue]) * state.config.voxel_volume
 
     @staticmethod
     def _enter(state: State, what: str, code: int, count: int) -> None:

@@ -197,7 +197,7 @@ def test_influx_adds_up_to_rate_volume_and_time(make_state, dt):
     """100 cells /(mm^3 h) into 0.014 mm^3 of tissue, in steps of any length; ids in order, none from another type."""
     tissue = vessel()
     types = {"flowing": CELL | {"influx": "100 /(mm^3 h)"}, "resident": CELL}
-    state = make_state(tissue.shape, {}, types, tissue=tissue)
+    state = make_state(tissue.shape, {}, types, {"cells.epc.influx": "0 /(mm^3 d)"}, tissue=tissue)
     volume = np.count_nonzero(tissue == tissues.MARROW) * 1e-6
     for step in range(round(180 / dt)):
         state.step = step

@@ -61,8 +61,10 @@ def propose(uint64_t seed, uint32_t step, uint32_t substep, double dt, const int
     """Every slot may choose a free cell in it or at one of its faces.
 
     A vacant slot binds cell i at rate k_i = rate (a_i / a_ref) affinity_i; if its voxel is taken, only by the
-    cell in it. A held slot is taken over by an adjacent cell i at rate d_i w_i / (w_i + w_holder), where w = a
-    affinity. One draw decides whether anything happens, a second which candidate, by its share of the rate.
+    cell in it. A held slot is taken over by an adjacent cell i at rate d_i w_i / (w_holder + sum of w), where w = a
+    affinity and the sum is over the adjacent cells of other types than the holder's: all compete for one slot, so that
+    the total stays below d however many there are. One draw decides whether anything happens, a second which
+    candidate, by its share of the rate.
 
     Parameters
     ----------
@@ -98,7 +100,7 @@ cdef void _choose(uint64_t seed, uint32_t step, uint32_t substep, double dt, int
     cdef double rates[7]
     cdef double total = 0.0
     cdef double weight, pick
-    cdef double held = 0.0
+    cdef double competing = 0.0
     cdef int32_t resident = occupant[slot]
     cdef int32_t row
     cdef bint taken = resident >= 0 and status[resident] == BOUND
@@ -107,7 +109,7 @@ cdef void _choose(uint64_t seed, uint32_t step, uint32_t substep, double dt, int
     face_neighbours(box, slot, around)
     around[6] = slot
     if taken:
-        held = _weight(resident, slot, types, level, ligand, half_occupancy, desensitisation, holds)
+        competing = _weight(resident, slot, types, level, ligand, half_occupancy, desensitisation, holds)
     for k in range(7):
         rates[k] = 0.0
         if around[k] == NOWHERE or (not taken and resident >= 0 and k != 6):
@@ -119,10 +121,15 @@ cdef void _choose(uint64_t seed, uint32_t step, uint32_t substep, double dt, int
         if not taken:
             rates[k] = rate * weight
         elif weight > 0.0 and types[row] != types[resident]:
-            rates[k] = holds[types[row]].displacement * weight / (weight + held)
+            rates[k] = holds[types[row]].displacement * weight
+            competing = competing + weight
         total = total + rates[k]
     if total <= 0.0:
         return
+    if taken:
+        total = total / competing
+        for k in range(7):
+            rates[k] = rates[k] / competing
     philox(seed, STREAM_NICHE_BIND, step, <uint64_t> slot, substep, words)
     if unit(words[0]) >= event_probability(total, dt):
         return

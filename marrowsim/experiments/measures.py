@@ -20,7 +20,7 @@ from marrowsim.experiments.watch import Watch
 from marrowsim.geometry.distance import distance_to
 from marrowsim.parameters import ParameterSet
 from marrowsim.state import State, Status
-from marrowsim.units import Fraction, Length, Pressure
+from marrowsim.units import DurationOrNever, Fraction, Length, Pressure
 
 NAN = math.nan
 Tissue = Literal["any", "marrow", "soft_tissue"]
@@ -66,14 +66,20 @@ def measure(name: str, *follows: str) -> Callable[[Callable[..., float]], Callab
 
 @measure("column")
 def column(
-    watch: Watch, *, column: str, take: Literal["last", "maximum", "minimum", "mean", "slope"] = "last"
-) -> float:
-    """A column of readouts.csv: its last value, an extremum or the mean so far, or its slope (per day)."""
+    watch: Watch, *, column: str, take: Literal["last", "maximum", "minimum", "mean", "slope", "fold"] = "last",
+    over: DurationOrNever = "never",
+) -> float:  # fmt: skip
+    """A column of readouts.csv over the last so much time (all of it where not given): its last value, an extremum or
+    the mean, its slope (per day), or the last value over the first.
+    """
     rows = watch.simulation.rows
-    values = np.array([row.get(column, NAN) for row in rows], dtype=float)
+    hours = np.array([row["time (h)"] for row in rows])
+    values = np.array([row.get(column, NAN) for row in rows], dtype=float)[hours >= hours[-1] - over / 60.0]
     if take == "slope":
-        days = np.array([row["time (h)"] for row in rows]) / 24.0
-        return float(np.polyfit(days, values, 1)[0]) if len(rows) > 1 else NAN
+        days = hours[len(hours) - len(values) :] / 24.0
+        return float(np.polyfit(days, values, 1)[0]) if len(values) > 1 else NAN
+    if take == "fold":
+        return float(values[-1] / values[0]) if values[0] > 0 else NAN
     return float({"last": values[-1], "maximum": values.max(), "minimum": values.min(), "mean": values.mean()}[take])
 
 

@@ -16,8 +16,9 @@ from marrowsim.units import In, Number, Rate
 
 class Niche(ShippedProcess):
     """A vacant slot binds a free cell in it or at its faces at rate k_on (a / a_ref) affinity, a the CXCR4
-    signal; a bound cell lets go at rate k_off exp(eps (1 - a / a_ref)); an adjacent cell i takes a slot over
-    at rate k_disp,i w_i / (w_i + w_holder), w = a affinity, and the holder goes where it came from.
+    signal; a bound cell lets go at rate k_off exp(eps (1 - a / a_ref)); an adjacent cell i of another type takes
+    a slot over at rate k_disp,i w_i / (w_holder + sum over all such cells of w), w = a affinity, and the holder goes
+    where it came from.
     """
 
     name: ClassVar[str] = "niche"
@@ -30,8 +31,8 @@ class Niche(ShippedProcess):
         source="steady traffic through the blood: Ashcroft 2017 (order)", mark="R/E",
     )  # fmt: skip
     release_rate: Rate = parameter(
-        "1.3e-4 /min", "release from a slot at the reference signal", symbol="k_off", span="1/12 h to 1/7 d",
-        source="Ashcroft 2017 (order); keeps healthy marrow at its occupancy of 0.65 for 28 d", mark="R/C",
+        "9.0e-5 /min", "release from a slot at the reference signal", symbol="k_off", span="1/12 h to 1/7 d",
+        source="Ashcroft 2017 (order); keeps healthy marrow near its occupancy of 0.65 for 28 d", mark="R/C",
     )  # fmt: skip
     release_sensitivity: Number = parameter(
         2.0, "logarithm of the rise of the release rate without any signal", symbol="eps",

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from marrowsim._engine.rng import Stream, uniform
 from marrowsim.processes import Clock
@@ -110,6 +111,22 @@ def test_only_cells_with_signal_displace_and_the_holder_changes_places(make_stat
     np.testing.assert_array_equal(state.occupant.ravel()[state.cells.site], np.arange(len(state.cells)))
 
 
+@pytest.mark.parametrize("rivals", [2, 6])
+def test_rivals_at_several_faces_compete_for_one_slot(make_state, rivals):
+    """N rivals of twice the holder's affinity take its slot at rate d 2 N / (2 N + 1), not N times the rate of one."""
+    slots = slots_apart()
+    faces = np.array([1, -1, SHAPE[2], -SHAPE[2], SHAPE[1] * SHAPE[2], -SHAPE[1] * SHAPE[2]])[:rivals]
+    types = TYPES | {"rival": TYPES["rival"] | {"displacement_rate": "0.01 /min"}}
+    overrides = OVERRIDES | {"processes.niche.binding_rate": "0 /min", "processes.niche.release_rate": "0 /min"}
+    state = make_state(SHAPE, {"rival": (slots[:, None] + faces).ravel()}, types, overrides, slots=slots)
+    state.add_cells(state.config.code("native"), slots, np.ones(len(slots)), Status.BOUND)
+    for step in range(50):
+        state.config.processes["niche"].update(state, Clock(step, 1.0, 1, 1))
+    taken = np.count_nonzero(state.cells.type[state.occupant.ravel()[slots]] == state.config.code("rival"))
+    expected = 1 - np.exp(-0.01 * 50 * 2 * rivals / (2 * rivals + 1))
+    assert taken / len(slots) == pytest.approx(expected, abs=3 * np.sqrt(0.25 / len(slots)))
+
+
 def test_a_cell_takes_one_slot_only(make_state):
     """A cell between two vacant slots that both choose it is bound once."""
     slots = np.sort(np.ravel_multi_index(([5, 5], [5, 5], [4, 6]), SHAPE))
@@ -124,9 +141,10 @@ def test_a_cell_takes_one_slot_only(make_state):
 
 @pytest.mark.parametrize("displacement", [0.01, 0.2])
 def test_competition_with_displacement_settles_where_the_mean_field_does(make_state, displacement):
-    """Well mixed; n free cells a face, k_i = k_on (a / a_ref) affinity_i, s = w_T / (w_T + w_H) (MacLean 2014 PNAS):
+    """Well mixed; n free cells around a slot, k_i = k_on (a / a_ref) affinity_i, D the mean, over the number
+    N of free rivals at its six faces (binomial), of 1 - exp(-d N w_T / (N w_T + w_H)) in a step of 1 min:
 
-    h / v = k_H n_H / (k_off + d s n_T),   t / v = n_T (k_T + d s h / v) / k_off,   h + t + v = 1
+    h / v = k_H n_H / (k_off + D),   t / v = (k_T n_T + D h / v) / k_off,   h + t + v = 1   (MacLean 2014 PNAS)
     """
     grid = np.zeros(SHAPE, dtype=bool)
     grid[1:-1:3, 1:-1:3, 1:-1:3] = True
@@ -148,7 +166,10 @@ def test_competition_with_displacement_settles_where_the_mean_field_does(make_st
     held = np.mean(counts, axis=0)
     tumour, hpc = 6 * (np.array([6_000, 20_000]) - held) / len(voxels)
     strength = signal() / 0.15
-    off, on, taken = 0.02 * np.exp(2.0 * (1 - strength)), 0.01 * strength, displacement * 2.0 / 3.0
-    h = on * hpc / (off + taken * tumour)
-    t = tumour * (2.0 * on + taken * h) / off
+    off, on = 0.02 * np.exp(2.0 * (1 - strength)), 0.01 * strength
+    rivals = np.arange(7)
+    chance = 1 - np.exp(-displacement * 2.0 * rivals / (2.0 * rivals + 1.0))
+    taken = (stats.binom.pmf(rivals, 6, tumour / 6) * chance).sum()
+    h = on * hpc / (off + taken)
+    t = (2.0 * on * tumour + taken * h) / off
     np.testing.assert_allclose(held / len(slots), np.array([t, h]) / (1 + t + h), rtol=0.04)

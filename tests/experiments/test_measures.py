@@ -65,8 +65,11 @@ def test_column(watched):
     watch = watched()
     watch.simulation.rows = tuple({"time (h)": 24.0 * day, "cells": 5 + 2 * day - (day == 2) * 20} for day in range(4))
     watch.simulation.rows = tuple({"time (h)": 24.0 * day, "cells": value} for day, value in enumerate([5, 9, 1, 11]))
-    expected = {"last": 11, "maximum": 11, "minimum": 1, "mean": 6.5, "slope": 1.0}
+    expected = {"last": 11, "maximum": 11, "minimum": 1, "mean": 6.5, "slope": 1.0, "fold": 2.2}
     assert {how: take("column", watch, column="cells", take=how) for how in expected} == pytest.approx(expected)
+    late = {"last": 11, "maximum": 11, "minimum": 1, "mean": 6.0, "slope": 10.0, "fold": 11.0}
+    found = {how: take("column", watch, column="cells", take=how, over="1 d") for how in late}
+    assert found == pytest.approx(late)
     assert np.isnan(take("column", watch, column="other"))
 
 

@@ -196,7 +196,7 @@ def test_arrest_rises_with_the_exponent_given(make_state, exponent):
 def test_influx_adds_up_to_rate_volume_and_time(make_state, dt):
     """100 cells /(mm^3 h) into 0.014 mm^3 of tissue, in steps of any length; ids in order, none from another type."""
     tissue = vessel()
-    types = {"flowing": CELL | {"influx": "100 /(mm^3 h)"}, "resident": CELL}
+    types = {"flowing": CELL | {"influx": "100 /(mm^3 h)"}, "resident": CELL, "epc": {"influx": "0 /(mm^3 d)"}}
     state = make_state(tissue.shape, {}, types, tissue=tissue)
     volume = np.count_nonzero(tissue == tissues.MARROW) * 1e-6
     for step in range(round(180 / dt)):

@@ -11,6 +11,7 @@ import numpy as np
 
 from marrowsim import tissues
 from marrowsim._engine import census
+from marrowsim.processes.circulation import LEFT, SEEDED
 from marrowsim.processes.cycle import HEALTHY_OUTPUT, haematopoietic_output
 from marrowsim.state import State, Status
 
@@ -89,14 +90,26 @@ def bone_volume_fraction(state: State, _: Census) -> float:
     return np.count_nonzero(state.tissue == tissues.BONE) / total
 
 
-def tumour_mean(column: str) -> Measure:
-    """Mean of a column of the cell table over the tumour cells in tissue, whatever the order of the rows."""
+def tumour_mean(column: str, tissue: int | None = None) -> Measure:
+    """Mean of a column of the cell table over the tumour cells in tissue, or in one, whatever the order of the rows."""
 
     def measure(state: State, _: Census) -> float:
         cells = state.cells
         in_tissue = (cells.status == Status.FREE) | (cells.status == Status.BOUND)
-        values = getattr(cells, column)[in_tissue & (cells.type == state.config.code("tumour"))]
-        return math.fsum(values.tolist()) / len(values) if len(values) else float("nan")
+        rows = np.flatnonzero(in_tissue & (cells.type == state.config.code("tumour")))
+        if tissue is not None:
+            rows = rows[state.tissue.reshape(-1)[cells.site[rows]] == tissue]
+        return math.fsum(getattr(cells, column)[rows].tolist()) / len(rows) if len(rows) else float("nan")
+
+    return measure
+
+
+def tumour_mean_on_passage(record: str, column: int) -> Measure:
+    """Mean level of the tumour cells in a record of the circulation; NaN where none passed."""
+
+    def measure(state: State, _: Census) -> float:
+        passed = state.records[record][state.config.code("tumour")] if record in state.records else np.zeros(3)
+        return float(passed[column] / passed[0]) if passed[0] else float("nan")
 
     return measure
 
@@ -171,6 +184,45 @@ READOUTS: tuple[Readout, ...] = (
         _events("homed to competitor", "tumour"),
     ),
     Readout("tumour CXCR4 mean (1)", "level of the tumour cells in tissue", tumour_mean("cxcr4")),
+    Readout(
+        "tumour CXCR4 mean in soft tissue (1)", "level of the tumour cells there", tumour_mean("cxcr4", SOFT), SOFT
+    ),
+    Readout(
+        "tumour inherited CXCR4 mean in soft tissue (1)",
+        "level without hypoxia",
+        tumour_mean("constitutive", SOFT),
+        SOFT,
+    ),
+    Readout("tumour CXCR4 mean in marrow (1)", "level of the tumour cells there", tumour_mean("cxcr4", MARROW), MARROW),
+    Readout(
+        "tumour inherited CXCR4 mean in marrow (1)",
+        "level without hypoxia",
+        tumour_mean("constitutive", MARROW),
+        MARROW,
+    ),
+    Readout("tumour left into blood (events)", "out of tissue since the start", _events("left into blood", "tumour")),
+    Readout(
+        "tumour CXCR4 on leaving mean (1)",
+        "level of the cells that left tissue since the start, at that moment",
+        tumour_mean_on_passage(LEFT, 1),
+    ),
+    Readout(
+        "tumour inherited CXCR4 on leaving mean (1)",
+        "the same without hypoxia",
+        tumour_mean_on_passage(LEFT, 2),
+    ),
+    Readout(
+        "tumour CXCR4 on arrest in marrow mean (1)",
+        "level of the cells that arrested there since the start, at that moment",
+        tumour_mean_on_passage(SEEDED, 1),
+        MARROW,
+    ),
+    Readout(
+        "tumour inherited CXCR4 on arrest in marrow mean (1)",
+        "the same without hypoxia",
+        tumour_mean_on_passage(SEEDED, 2),
+        MARROW,
+    ),
     Readout("tumour hypoxia response mean (1)", "of the tumour cells in tissue, 0 to 1", tumour_mean("hypoxia")),
     Readout("sprout tips (cells)", "at the ends of growing sprouts", _cells("tip", Status.FREE)),
     Readout("EPCs in tissue (cells)", "endothelial progenitors out of the vessels", _cells("epc", Status.FREE)),

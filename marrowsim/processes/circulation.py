@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +16,10 @@ from marrowsim.processes.base import Clock, ShippedProcess
 from marrowsim.state import State, Status
 from marrowsim.units import Concentration
 
+LEFT, SEEDED = "circulation/left into blood", "circulation/arrested in marrow"
+"""Records of the cells that left tissue, and that arrested in the marrow, since the start: float64, shape (types, 3):
+cells, sum of their CXCR4 levels at that moment, sum of their inherited levels."""
+
 
 class Circulation(ShippedProcess):
     """A circulating cell is cleared, or touches a random voxel of the vessel wall and arrests there with
@@ -26,7 +31,7 @@ class Circulation(ShippedProcess):
 
     name: ClassVar[str] = "circulation"
     reads: ClassVar[tuple[str, ...]] = ("cells", "fields", "tissue")
-    writes: ClassVar[tuple[str, ...]] = ("cells", "occupant")
+    writes: ClassVar[tuple[str, ...]] = ("cells", "occupant", "records")
     interleaved: ClassVar[bool] = True
 
     competitor_cxcl12: Concentration = parameter(
@@ -48,7 +53,11 @@ class Circulation(ShippedProcess):
         passing = np.flatnonzero(passage != Passage.PASSAGE_NONE)
         what = passage[passing]
         arresting, crossing = passing[what == Passage.PASSAGE_ARREST], passing[what == Passage.PASSAGE_CROSSING]
-        self._arrest(state, self._winners(state, arresting, target, claim), target)
+        arrested = self._winners(state, arresting, target, claim)
+        in_marrow = state.tissue.reshape(-1)[target[arrested]] != tissues.CAPILLARY
+        self._note(state, SEEDED, arrested[in_marrow])
+        self._note(state, LEFT, passing[what == Passage.PASSAGE_EGRESS])
+        self._arrest(state, arrested, target)
         self._cross(state, clock, self._winners(state, crossing, target, claim), target)
         self._to_blood(state, "released into blood", passing[what == Passage.PASSAGE_RELEASE])
         self._to_blood(state, "left into blood", passing[what == Passage.PASSAGE_EGRESS])
@@ -61,6 +70,16 @@ class Circulation(ShippedProcess):
         """Arrest, crossing of the wall, or egress; cells that leave for good have no next event to resolve."""
         _, contact, _, _, crossing, egress, _, _ = self._traffics(config).T
         return float(np.maximum(contact, np.maximum(crossing, egress)).max())
+
+    @staticmethod
+    def _note(state: State, what: str, rows: np.ndarray) -> None:
+        """Add cells and their levels to a record, whatever the order of the rows."""
+        cells = state.cells
+        record = state.records.setdefault(what, np.zeros((len(state.config.cells), 3)))
+        for code in np.unique(cells.type[rows]):
+            chosen = rows[cells.type[rows] == code]
+            levels = (math.fsum(column[chosen].tolist()) for column in (cells.cxcr4, cells.constitutive))
+            record[code] += (len(chosen), *levels)
 
     @staticmethod
     def _winners(state: State, rows: np.ndarray, target: np.ndarray, claim: np.ndarray) -> np.ndarray:

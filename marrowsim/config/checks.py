@@ -99,8 +99,12 @@ def _named(data: Mapping[str, Any], section: str) -> list[Any]:
 
 
 def _fields(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
-    """Tissues that a field names must exist."""
+    """Tissues that a field names must exist, and its settings go together."""
     for name, field in _table(data, "fields").items():
+        if _table(data, "fields", name).get("time_scheme") == "implicit" and _quantity(field.get("interval"), "min"):
+            where = places(("fields", name, "interval"))
+            remedy = 'interval = "0 min", or time_scheme = "steady"'
+            yield Fault("an implicit step spans one step of the run", "", f"{field['interval']}", remedy, where)
         enterable, lumen = ([tissues.NAMES[code] for code in codes] for codes in (tissues.ENTERABLE, tissues.LUMEN))
         named = (("relative_diffusivity", tissues.CODES), ("relative_background", enterable), ("blood", lumen))
         for kind, known in named:

@@ -165,6 +165,8 @@ class FieldType(ParameterSet):
     """whether the field is replaced by its mean over the permeable voxels (an experiment on gradients)"""
     time_scheme: Literal["steady", "implicit"] = "steady"
     """steady state in every step, or backward Euler"""
+    interval: Duration = "0 min"
+    """time between solutions, where a field changes so slowly that not every step needs one"""
     quasi_steady_check: bool = False
     """whether to solve the backward Euler step too, and write down how far the steady state is from it"""
     cycles: Annotated[int, Field(ge=1, le=100)] = 1

@@ -26,8 +26,8 @@ class Fields(ShippedProcess):
     With low oxygen the secretion of a cell rises as 1 + (F - 1) x, x its response to hypoxia, and that of the vessel
     wall as 1 + (F - 1) h(p), h(p) = 1 / (1 + (p / p50)^n), at once.
 
-    Solved in the order of the catalogue, by multigrid from the last solution; a field that is 0 and that nothing
-    secretes stays so.
+    Solved in the order of the catalogue, by multigrid from the last solution, once a step or, where a field has an
+    `interval`, once in that time; a field that is 0 and that nothing secretes stays so.
     """
 
     name: ClassVar[str] = "fields"
@@ -69,7 +69,8 @@ class Fields(ShippedProcess):
                 held = np.float32(field.held(state.minutes))
                 values[...] = np.where(permeability(field)[state.tissue] > 0, held, np.float32(0))
                 continue
-            if not (is_secreted(state, name, field) or values.any()):
+            due = cold or is_due(field, clock)
+            if not (due and (is_secreted(state, name, field) or values.any())):
                 state.diagnostics |= {f"{name} {what}": 0.0 for what in ("update norm", "mass balance", "undershoot")}
                 continue
             source, decay, uptake = self._exchange(state, clock, name, field)
@@ -142,6 +143,14 @@ class Fields(ShippedProcess):
         if key not in self._work:
             self._work[key] = np.empty(shape, dtype=np.float32)
         return self._work[key]
+
+
+def is_due(field: FieldType, clock: Clock) -> bool:
+    """Whether a field is solved in this step: in the first one of each of its intervals."""
+    if field.interval <= clock.dt:
+        return True
+    now, before = (step * clock.dt // field.interval for step in (clock.step, clock.step - 1))
+    return now != before
 
 
 def relative_distance(a: np.ndarray, b: np.ndarray) -> float:

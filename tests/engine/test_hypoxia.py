@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from marrowsim import Simulation, steady_field, tissues
+from marrowsim.config import load_config
+from marrowsim.errors import ScenarioError
 from marrowsim.fieldsolver import FieldSolver
-from marrowsim.processes import Clock
-from marrowsim.processes.fields import by_cell, by_tissue
+from marrowsim.processes import PROCESSES, Clock
+from marrowsim.processes.fields import by_cell, by_tissue, is_due
 from marrowsim.state import Status
 
 SHAPE = (9, 10, 11)
@@ -126,7 +128,7 @@ def test_a_field_that_nobody_secretes_is_not_solved(monkeypatch):
         return solve(self, *args, **terms)
 
     monkeypatch.setattr(FieldSolver, "solve", counted)
-    overrides = {"geometry.size": ["150 um"] * 3, "stroma.fibroblast": "0 /mm^3"}
+    overrides = {"geometry.size": ["150 um"] * 3, "stroma.fibroblast": "0 /mm^3", "fields.vegf.interval": "0 min"}
     simulation = Simulation.from_scenario("healthy", threads=1, overrides=overrides)
     simulation.run(steps=2)
     state, diffusivity = simulation.state, simulation.config.fields["vegf"].diffusivity
@@ -165,3 +167,15 @@ def test_induction_is_data_of_cell_types_and_walls():
     assert config.cells["tumour"].cxcr4_induction == 3.0
     secretion = config.exchange("secretion", "cxcl12")
     assert secretion[config.code("caf")] / secretion[config.code("fibroblast")] == pytest.approx(5.0)
+
+
+def test_a_slow_field_is_solved_once_an_interval(monkeypatch):
+    """VEGF every 2 h: at steps of 30 min in the 4th, 8th ...; of 50 min in the 3rd, 5th, 8th; of 3 h in each."""
+    overrides = {"geometry.size": ["150 um"] * 3, "fields.vegf.interval": "2 h"}
+    config = Simulation.from_scenario("healthy", threads=1, overrides=overrides).config
+    vegf, oxygen = config.fields["vegf"], config.fields["oxygen"]
+    for dt, due in ((30.0, [0, 4, 8]), (50.0, [0, 3, 5, 8]), (180.0, list(range(9)))):
+        assert [step for step in range(9) if is_due(vegf, Clock(step, dt, 1, 1))] == due
+        assert all(is_due(oxygen, Clock(step, dt, 1, 1)) for step in range(9))
+    with pytest.raises(ScenarioError, match="an implicit step spans one step"):
+        load_config("healthy", PROCESSES, {"fields.vegf.time_scheme": "implicit"})

@@ -17,8 +17,6 @@ COMMON = {
     "geometry.size": ["240 um"] * 3,
     "time.duration": "14 d",
     "output.readouts_every": "1 d",
-    "cells.tumour.cxcr4": 2.0,  # the level that hypoxia leads to in marrow, held
-    "cells.tumour.cxcr4_induction": 1.0,
 }
 
 

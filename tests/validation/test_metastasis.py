@@ -62,9 +62,10 @@ def column(outcome, arm, name):
 
 def test_table(outcome, record_property):
     for name in COLUMNS:
-        texts = [interval_text(bootstrap_interval(column(outcome, arm, name)), 2) for arm in ARMS]
         ratio = column(outcome, "no induction", name) / column(outcome, "baseline", name)
-        record_property("From the primary to the marrow", f"{name} | {' | '.join(texts)} | {interval_text(bootstrap_interval(ratio))}")
+        found = [*(column(outcome, arm, name) for arm in ARMS), ratio]
+        texts = [interval_text(bootstrap_interval(values)) for values in found]
+        record_property("From the primary to the marrow", f"{name} | {' | '.join(texts)}")
     assert column(outcome, "baseline", "left into blood").min() > 100
 
 

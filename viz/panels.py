@@ -65,7 +65,7 @@ def legend_entries(frame, layers: Sequence[str], box: Box) -> list[Entry]:
         way += ", ON THEIR WAY FROM VESSEL TO NICHE"
     parts = (
         ("TISSUE", tissues),
-        ("NICHES" if niche else "STROMA", [*stroma, *niche]),
+        ("STROMA AND NICHES" if niche else "STROMA", [*stroma, *niche]),
         ("NEW VESSELS", growing),
         ("HAEMATOPOIETIC PROGENITORS (HPC)", cells.get("hpc", [])),
         (way, cells.get("tumour", [])),

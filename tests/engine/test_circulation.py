@@ -6,6 +6,7 @@ from scipy import stats
 
 from marrowsim import tissues
 from marrowsim.processes import Clock
+from marrowsim.processes.circulation import LEFT, SEEDED
 from marrowsim.schedule import schedule_of, updates
 from marrowsim.state import Status
 
@@ -128,6 +129,31 @@ def test_egress_takes_free_cells_at_the_wall_only_and_less_of_them_with_the_liga
         share = 1 - np.exp(-0.01 * (1 - theta) ** 2 * 50)
         assert left == pytest.approx(at_wall * share, abs=4 * np.sqrt(at_wall * share * (1 - share)))
         assert np.count_nonzero(state.occupant >= 0) == len(marrow) - left
+
+
+def test_levels_are_kept_of_cells_as_they_leave_and_as_they_arrest_in_marrow(make_state):
+    """Counts and sums of levels 1, 2, ... are those of the cells found in the blood, or in the marrow's vessel."""
+    tissue = vessel()
+    tissue[:, :, :12][tissue[:, :, :12] == tissues.SINUSOID] = tissues.CAPILLARY
+    leaving = CELL | {"egress_rate": "0.01 /min"}
+    arresting = CELL | {"arrest_rate": "0.05 /min", "arrest_floor": 1.0, "extravasation_time": "1000 h"}
+    marrow = np.flatnonzero(tissue.ravel() == tissues.MARROW)
+    for cell, sites, what in ((leaving, marrow, LEFT), (arresting, [-1] * 200, SEEDED)):
+        state = make_state(tissue.shape, {}, {"cell": cell}, {"fields.cxcl12.held_at": "0 nM"}, tissue=tissue)
+        status = Status.FREE if what == LEFT else Status.CIRCULATING
+        rows = state.add_cells(state.config.code("cell"), np.array(sites), np.arange(1.0, len(sites) + 1), status)
+        state.cells.cxcr4[rows] *= 2
+        circulate(state, 30)
+        cells = state.cells
+        if what == LEFT:
+            passed = cells.status == Status.CIRCULATING
+        else:
+            passed = (cells.site >= 0) & (tissue.ravel()[cells.site] == tissues.SINUSOID)
+            assert np.count_nonzero(cells.site >= 0) > np.count_nonzero(passed)
+        assert np.count_nonzero(passed) > 20
+        sums = cells.cxcr4[passed].sum(dtype=float), cells.constitutive[passed].sum(dtype=float)
+        assert sums[0] == 2 * sums[1]
+        np.testing.assert_array_equal(state.records[what][state.config.code("cell")], (np.count_nonzero(passed), *sums))
 
 
 def test_cells_in_are_cells_out_and_cells_there(make_state):

@@ -1,4 +1,4 @@
-"""Homing out of the blood at four hours (B11): by CXCR4 level, antagonist and CXCL12 of the marrow (20 paired seeds)."""
+"""Homing out of the blood at four hours (B11): by CXCR4 level, antagonist and CXCL12 of the marrow (20 seeds)."""
 
 import numpy as np
 import pytest

@@ -75,7 +75,7 @@ def verdicts(text: str, overview: Path | None) -> str:
     if overview is None:
         return VERDICTS.search(text)[1].strip()
     found = overview.read_text(encoding="utf-8").partition("\n")[2].strip()
-    return re.sub(r"\[(\w+)\]\(\1/report\.md\)", r"\1", found)
+    return re.sub(r"\[(\w+)\]\(\1/report\.md\)", r"\1", found).replace("\n## ", "\n### ")
 
 
 def page(text: str, overview: Path | None = None) -> str:

@@ -58,7 +58,7 @@ def test_without_cxcr4_more_progenitors_keep_their_niches(outcome):
 @pytest.mark.parametrize("arm", ["CXCL12 flattened", "tumour blind to gradients"])
 @pytest.mark.parametrize("column", [0, 1])
 def test_gradients_bring_no_more_tumour_cells_to_the_niches_that_ten_seeds_could_tell(outcome, arm, column):
-    """With CXCR4 raised by hypoxia and niches held by progenitors; free niches are found sooner (claim S8)."""
+    """Eight further seeds could, for the blind tumour (docs/VALIDATION.md); free niches are found sooner (claim S8)."""
     _, low, high = paired(outcome, arm, column)
     assert low < 0 < high
 

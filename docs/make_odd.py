@@ -11,7 +11,7 @@ import inspect
 import re
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from marrowsim import catalogue
@@ -133,8 +133,8 @@ BLOCKS: dict[str, Callable[[], str]] = {
 }
 
 
-def renewed(text: str) -> str:
-    """The document with every block written anew.
+def renewed(text: str, blocks: Mapping[str, Callable[[], str]] = BLOCKS) -> str:
+    """A document with every block written anew.
 
     Raises
     ------
@@ -142,9 +142,9 @@ def renewed(text: str) -> str:
         Where a block is missing from the document, or is none of ours.
     """
     found = [match[1] for match in BLOCK.findall(text)]
-    if sorted(found) != sorted(BLOCKS):
-        raise ValueError(f"blocks of the document: {sorted(found)}; of the code: {sorted(BLOCKS)}")
-    return BLOCK.sub(lambda match: f"{match[1]}\n{BLOCKS[match[2]]()}\n\n{match[3]}", text)
+    if sorted(found) != sorted(blocks):
+        raise ValueError(f"blocks of the document: {sorted(found)}; of the code: {sorted(blocks)}")
+    return BLOCK.sub(lambda match: f"{match[1]}\n{blocks[match[2]]()}\n\n{match[3]}", text)
 
 
 def main() -> int:

@@ -150,12 +150,19 @@ def cxcr4(
 
 
 @measure("correlation of cxcr4 and oxygen")
-def correlation_of_cxcr4_and_oxygen(watch: Watch, *, cell: str, tissue: Tissue = "any") -> float:
-    """Spearman's rank correlation of the CXCR4 level of cells with the pO2 of their voxels."""
+def correlation_of_cxcr4_and_oxygen(
+    watch: Watch, *, cell: str, tissue: Tissue = "any", over_inherited: bool = False
+) -> float:
+    """Spearman's rank correlation of the CXCR4 level of cells, or of its ratio to the inherited one (0 where that is),
+    with the pO2 of their voxels.
+    """
     state = watch.state
     rows = of_type(state, cell, tissue=tissue)
     pressure = state.fields["oxygen"].reshape(-1)[state.cells.site[rows]]
     level = state.cells.cxcr4[rows]
+    if over_inherited:
+        inherited = state.cells.constitutive[rows]
+        level = np.divide(level, inherited, out=np.zeros_like(level), where=inherited > 0)
     if len(rows) < 3 or np.ptp(pressure) == 0 or np.ptp(level) == 0:
         return NAN
     return float(stats.spearmanr(level, pressure).statistic)

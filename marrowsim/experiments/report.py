@@ -11,7 +11,7 @@ import pandas as pd
 
 from marrowsim import __version__
 from marrowsim.experiments.files import flat
-from marrowsim.experiments.model import Arm, Experiment
+from marrowsim.experiments.model import Arm, Experiment, Rule
 from marrowsim.experiments.statistics import effect
 from marrowsim.experiments.verdict import Judgement
 
@@ -63,7 +63,7 @@ def report_text(outcome: Outcome) -> str:
     ]
     lines += ["## Arms", "", f"Scenario `{experiment.scenario}`, with what stands in `experiment.toml`.", ""]
     lines += ["| arm | | changes |", "| --- | --- | --- |"]
-    lines += [f"| {name} | {arm.label} | {_changes(arm)} |" for name, arm in experiment.arms.items()]
+    lines += [f"| {name} | {arm.label} | {arm_changes(arm)} |" for name, arm in experiment.arms.items()]
     lines += ["", "## Readouts", "", *_readouts(outcome)]
     return "\n".join(lines) + "\n"
 
@@ -74,17 +74,22 @@ def _rules(judgements: list[Judgement]) -> list[str]:
     for item in judgements:
         rule, found = item.rule, item.effect
         band = f"{rule.expected[0]:g} to {rule.expected[1]:g}" if rule.expected else ""
-        arms = f"{rule.kind} of {rule.readout}: {', '.join(rule.arms)}"
         estimate = with_interval(found.estimate, found.low, found.high) + (f" ({found.note})" if found.note else "")
         conditions = (str(bounds) if bounds else "" for bounds in (rule.supports, rule.falsifies))
         supports, falsifies = conditions
-        cells = [rule.name, arms, estimate, str(found.replicates), number(found.cliff), band, YES_NO[item.expected]]
-        cells += [supports, YES_NO[item.holds], falsifies, YES_NO[item.falsifies]]
+        cells = [rule.name, rule_text(rule), estimate, str(found.replicates), number(found.cliff), band]
+        cells += [YES_NO[item.expected], supports, YES_NO[item.holds], falsifies, YES_NO[item.falsifies]]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def _changes(arm: Arm) -> str:
+def rule_text(rule: Rule) -> str:
+    """What a rule estimates: the statistic, the readout, and the arms in their order."""
+    return f"{rule.kind} of {rule.readout}: {', '.join(rule.arms)}"
+
+
+def arm_changes(arm: Arm) -> str:
+    """What an arm changes, in one line of Markdown."""
     parts = [f"scenario `{arm.scenario}`"] if arm.scenario else []
     parts += [f"without `{name}`" for name in arm.knockouts]
     parts += [f"`{key} = {_shown(value)}`" for key, value in flat(arm.set).items()]

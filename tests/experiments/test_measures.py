@@ -108,6 +108,9 @@ def test_cxcr4_by_oxygen(watched):
     assert np.isnan(take("cxcr4", watch, cell="post"))
     assert take("correlation of cxcr4 and oxygen", watch, cell="walker") == pytest.approx(-1.0)
     assert np.isnan(take("correlation of cxcr4 and oxygen", watch, cell="post"))
+    state.cells.constitutive[:] = [3.0, 1.0, 0.0]
+    found = take("correlation of cxcr4 and oxygen", watch, cell="walker", over_inherited=True)
+    assert found == pytest.approx(-0.5)
 
 
 def test_displacement_depth_and_detachment(watched):

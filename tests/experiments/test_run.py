@@ -171,6 +171,7 @@ def test_commands(tiny, tmp_path, monkeypatch):
         assert {"table.csv", "report.md", "figure.png", "experiment.toml", "scenarios", "points"} <= names
     overview = (tmp_path / "knockouts-bounded" / "overview.md").read_text()
     assert "[tiny](tiny/report.md)" in overview and "**not supported**" in overview and "Quick form" in overview
+    assert "| 0 of 2 |" in overview and "| tiny | more cells | " in overview and "support asks for above 1" in overview
     listed = run(app, ["knockout", "--list"])
     assert "S8" in listed.output
     printed = run(app, ["knockout", "S8", "--print"])

@@ -1,22 +1,28 @@
-"""The claims S1 to S9 by their quick experiments: small boxes and few replicates, which decide nothing for good."""
+"""The claims S1 to S9 by their quick experiments: small boxes and few replicates, which decide nothing for good.
+
+What each came to is held, a claim that the model does not support as much as one that it does.
+"""
 
 import pytest
 
 from marrowsim.experiments import CLAIMS, knockout
 from marrowsim.experiments.report import with_interval
+from marrowsim.experiments.verdict import SUPPORTED
 
 pytestmark = pytest.mark.slow
-TOO_FEW = {"S6": {"EPCs add vessels"}}
-"""Rules about effects that the replicates of the quick form are too few to show."""
+FINDINGS: dict[str, tuple[str, dict[str, str]]] = {}
+"""Claims that are not supported: their verdict, and why each rule that speaks against them does. All others are."""
+SEED = 101
+"""Of the first replicate: none of those that the experiments were designed with."""
 
 
 @pytest.mark.parametrize("name", CLAIMS)
 def test_claim(name, record_property):
-    outcome = knockout(name, bounded=True)
+    outcome = knockout(name, bounded=True, seed=SEED)
     for item in outcome.judgements:
         found = item.effect
         estimate = with_interval(found.estimate, found.low, found.high)
         record_property(f"Claim {name}, {outcome.verdict}", f"{item.rule.name} | {estimate}")
-    failed = [item.rule.name for item in outcome.judgements if item.holds is False or item.falsifies]
-    assert outcome.verdict != "falsified"
-    assert set(failed) <= TOO_FEW.get(name, set())
+    against = {item.rule.name for item in outcome.judgements if item.holds is False or item.falsifies}
+    verdict, reasons = FINDINGS.get(name, (SUPPORTED, {}))
+    assert (outcome.verdict, against) == (verdict, set(reasons))

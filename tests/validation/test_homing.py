@@ -1,4 +1,4 @@
-"""Homing out of the blood at four hours (B11): by CXCR4 level, antagonist and CXCL12 of the marrow (6 paired seeds)."""
+"""Homing out of the blood at four hours (B11): by CXCR4 level, antagonist and CXCL12 of the marrow (20 seeds)."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from marrowsim.state import Status
 from marrowsim.validation import bootstrap_interval, interval_text
 
 pytestmark = pytest.mark.slow
-SEEDS = 6
+SEEDS = 20
 ARMS = {
     "vehicle": {},
     "antagonist 0.1 uM": {"receptor.antagonist": "0.1 uM"},
@@ -17,7 +17,10 @@ ARMS = {
     "R = 0": {"cells.tumour.cxcr4": 0.0},
     "R = 0.3": {"cells.tumour.cxcr4": 0.3},
     "R = 3": {"cells.tumour.cxcr4": 3.0},
-    "CXCL12 of CAR cells x 0.2": {"cells.car.secretion.cxcl12": "9.6 molecule/s"},
+    "CXCL12 of CAR cells x 0.2": {
+        "cells.car.secretion.cxcl12": "6.8 molecule/s",
+        "cells.hot_car.secretion.cxcl12": "27.2 molecule/s",
+    },
 }
 
 

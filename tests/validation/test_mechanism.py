@@ -55,9 +55,12 @@ def test_without_cxcr4_more_progenitors_keep_their_niches(outcome):
     assert paired(outcome, "CXCR4-null tumour", 2)[1] > 0
 
 
+@pytest.mark.parametrize("arm", ["CXCL12 flattened", "tumour blind to gradients"])
 @pytest.mark.parametrize("column", [0, 1])
-def test_without_gradients_fewer_tumour_cells_reach_the_niches(outcome, column):
-    assert paired(outcome, "CXCL12 flattened", column)[2] < 0
+def test_gradients_bring_no_more_tumour_cells_to_the_niches_that_ten_seeds_could_tell(outcome, arm, column):
+    """Eight further seeds could, for the blind tumour (docs/VALIDATION.md); free niches are found sooner (claim S8)."""
+    _, low, high = paired(outcome, arm, column)
+    assert low < 0 < high
 
 
 def test_without_gradients_progenitors_lose_their_own_way_back(outcome):
@@ -65,10 +68,7 @@ def test_without_gradients_progenitors_lose_their_own_way_back(outcome):
     assert paired(outcome, "CXCL12 flattened", 2)[2] < 0
 
 
-@pytest.mark.parametrize("column", [0, 1])
-def test_a_tumour_alone_blind_to_gradients_reaches_fewer_niches(outcome, column):
-    assert paired(outcome, "tumour blind to gradients", column)[2] < 0
-
-
-def test_progenitors_keep_more_niches_from_a_blind_tumour(outcome):
-    assert paired(outcome, "tumour blind to gradients", 2)[1] > 0
+def test_progenitors_hold_as_many_niches_beside_a_blind_tumour(outcome):
+    """As far as ten seeds can tell."""
+    _, low, high = paired(outcome, "tumour blind to gradients", 2)
+    assert low < 0 < high

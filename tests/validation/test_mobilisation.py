@@ -20,7 +20,7 @@ def counts(seeds):
     found = {dose: [] for dose in DOSES}
     for dose, rows in found.items():
         for seed in seeds(SEEDS):
-            changes = {"dose.0.amount": dose, "output.readouts_every": "30 min"}
+            changes = {"dose.0.amount": dose, "output.readouts_every": "30 min", "time.step": "30 min"}
             simulation = Simulation.from_scenario("mobilisation", seed=seed, overrides=changes)
             simulation.run(days=42.5 / 24)
             places = [simulation.readouts[f"hpc {where} (cells)"] for where in ("in blood", "in niches", "free")]

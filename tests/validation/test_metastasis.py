@@ -32,7 +32,7 @@ COLUMNS = (
 
 @pytest.fixture(scope="module")
 def outcome(seeds):
-    """The columns at ten days, one row a seed; the levels in the primary are means over the readouts since day 0."""
+    """The columns at ten days, one row a seed; levels in the primary are means over time, by how many left then."""
     rows = {arm: [] for arm in ARMS}
     for arm, knockouts in ARMS.items():
         for seed in seeds(SEEDS):

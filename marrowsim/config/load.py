@@ -17,7 +17,7 @@ from marrowsim.config.model import Config
 from marrowsim.errors import Fault, ScenarioError, nearest
 from marrowsim.parameters import ParameterSet
 
-SCENARIOS = ("homing", "healthy", "mobilisation", "primary", "metastasis", "culture")
+SCENARIOS = ("homing", "healthy", "displacement", "mobilisation", "primary", "metastasis", "culture")
 
 
 def scenario_text(name_or_path: str | Path) -> tuple[str, str]:

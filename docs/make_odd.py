@@ -31,7 +31,8 @@ def table(head: list[str], rows: list[list[object]]) -> str:
     """A Markdown table."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += [
-        "| " + " | ".join(str(cell).replace("|", "\\|").replace("*", "\\*") for cell in row) + " |" for row in rows
+        "| " + " | ".join(" ".join(str(cell).split()).replace("|", "\\|").replace("*", "\\*") for cell in row) + " |"
+        for row in rows
     ]
     return "\n".join(lines)
 

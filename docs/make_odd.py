@@ -30,11 +30,13 @@ BLOCK = re.compile(r"(<!-- begin (\w+) -->\n).*?(<!-- end \2 -->)", re.DOTALL)
 def table(head: list[str], rows: list[list[object]]) -> str:
     """A Markdown table."""
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += [
-        "| " + " | ".join(" ".join(str(cell).split()).replace("|", "\\|").replace("*", "\\*") for cell in row) + " |"
-        for row in rows
-    ]
+    lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in rows]
     return "\n".join(lines)
+
+
+def _cell(content: object) -> str:
+    """One line, without what Markdown would take for its own."""
+    return " ".join(str(content).split()).replace("|", "\\|").replace("*", "\\*")
 
 
 def tissues() -> str:

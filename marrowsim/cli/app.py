@@ -24,6 +24,7 @@ from marrowsim.cli.options import (
     Voxel,
     overrides_of,
 )
+from marrowsim.scenarios import SCENARIOS
 
 app = typer.Typer(
     help="The niche of the bone marrow as a 3D hybrid cellular automaton.",
@@ -53,7 +54,7 @@ def options(
 
 @app.command()
 @guarded
-def new(name: Annotated[str, typer.Argument(help="homing, healthy, culture, primary or metastasis.")]) -> None:
+def new(name: Annotated[str, typer.Argument(help=f"{', '.join(SCENARIOS)}.")]) -> None:
     """Print a commented scenario to start from: marrowsim new homing > my.toml"""
     from marrowsim.cli.reports import print_scenario  # noqa: PLC0415
 

@@ -10,10 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from marrowsim.errors import Fault, ScenarioError
+from marrowsim.scenarios import SCENARIOS
 
-Scenario = Annotated[
-    str, typer.Argument(help="A bundled name (homing, healthy, culture, primary, metastasis) or a TOML file.")
-]
+Scenario = Annotated[str, typer.Argument(help=f"A bundled name ({', '.join(SCENARIOS)}) or a TOML file.")]
 Folder = Annotated[Path, typer.Argument(help="A run folder.", metavar="DIR")]
 Seed = Annotated[int | None, typer.Option(help="Seed of every random draw, instead of the scenario's.", min=0)]
 Threads = Annotated[int | None, typer.Option(help="Threads to use; never changes a result.", min=1)]

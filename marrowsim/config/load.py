@@ -14,10 +14,9 @@ from marrowsim import catalogue
 from marrowsim.config.checks import cross_faults
 from marrowsim.config.faults import Places, allowed_names, faults_of
 from marrowsim.config.model import Config
-from marrowsim.errors import Fault, ScenarioError, nearest
+from marrowsim.errors import Fault, MarrowsimError, ScenarioError, nearest
 from marrowsim.parameters import ParameterSet
-
-SCENARIOS = ("homing", "healthy", "displacement", "mobilisation", "primary", "metastasis", "culture")
+from marrowsim.scenarios import SCENARIOS
 
 
 def scenario_text(name_or_path: str | Path) -> tuple[str, str]:
@@ -28,20 +27,39 @@ def scenario_text(name_or_path: str | Path) -> tuple[str, str]:
     ScenarioError
         Where there is neither a bundled scenario of that name nor a readable file.
     """
+    example = "make one with: marrowsim new homing > my.toml"
+    return toml_text(name_or_path, "scenario", "marrowsim.scenarios", SCENARIOS, example, ScenarioError)
+
+
+def toml_text(
+    name_or_path: str | Path,
+    what: str,
+    package: str,
+    bundled: tuple[str, ...],
+    example: str,
+    error: type[MarrowsimError],
+) -> tuple[str, str]:
+    """Text of a bundled file or of one of the user's, and where it is from.
+
+    Parameters
+    ----------
+    name_or_path : one of the names in `bundled`, or a TOML file.
+    what : what it is, in messages.
+    package : where the bundled ones are.
+    example : remedy where there is none of a similar name.
+    error : raised where there is neither, or the file cannot be read.
+    """
     name = str(name_or_path)
-    if name in SCENARIOS:
-        return resources.files("marrowsim.scenarios").joinpath(f"{name}.toml").read_text(encoding="utf-8"), name
+    if name in bundled:
+        return resources.files(package).joinpath(f"{name}.toml").read_text(encoding="utf-8"), name
     path = Path(name)
     if not path.is_file():
-        remedy = nearest(name, SCENARIOS) or "make one with: marrowsim new homing > my.toml"
-        allowed = f"a TOML file, or one of {', '.join(SCENARIOS)}"
-        raise ScenarioError(Fault("there is no such scenario", allowed, f"'{name}'", remedy))
+        allowed = f"a TOML file, or one of {', '.join(bundled)}"
+        raise error(Fault(f"there is no such {what}", allowed, f"'{name}'", nearest(name, bundled) or example))
     try:
         return path.read_text(encoding="utf-8"), name
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(
-            Fault("the scenario cannot be read", "a text file in UTF-8", str(error), where=name)
-        ) from None
+    except (OSError, UnicodeDecodeError) as reason:
+        raise error(Fault(f"the {what} cannot be read", "a text file in UTF-8", str(reason), where=name)) from None
 
 
 def load_config(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from marrowsim.config import SCENARIOS, Config, load_config
 from marrowsim.config.faults import Places, faults_of
+from marrowsim.config.load import toml_text
 from marrowsim.errors import ExperimentError, Fault, ScenarioError, nearest
 from marrowsim.experiments.measures import MEASURES
 from marrowsim.experiments.model import ARMS_OF, Arm, Bounded, Bounds, Experiment, Readout, Rule
@@ -49,20 +49,8 @@ def experiment_text(name_or_path: str | Path) -> tuple[str, str]:
     ExperimentError
         Where there is neither.
     """
-    name = str(name_or_path)
-    if name in CLAIMS:
-        return resources.files(__package__).joinpath(f"{name}.toml").read_text(encoding="utf-8"), name
-    path = Path(name)
-    if not path.is_file():
-        allowed = f"a TOML file, or one of {', '.join(CLAIMS)}"
-        remedy = nearest(name, CLAIMS) or "copy one: marrowsim knockout S8 --print > my.toml"
-        raise ExperimentError(Fault("there is no such experiment", allowed, f"'{name}'", remedy))
-    try:
-        return path.read_text(encoding="utf-8"), name
-    except (OSError, UnicodeDecodeError) as error:
-        raise ExperimentError(
-            Fault("the experiment cannot be read", "a text file in UTF-8", str(error), where=name)
-        ) from None
+    example = "copy one: marrowsim knockout S8 --print > my.toml"
+    return toml_text(name_or_path, "experiment", __package__, CLAIMS, example, ExperimentError)
 
 
 def load_experiment(name_or_path: str | Path) -> Source:

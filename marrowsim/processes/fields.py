@@ -71,7 +71,9 @@ class Fields(ShippedProcess):
                 continue
             due = cold or is_due(field, clock)
             if not (due and (is_secreted(state, name, field) or values.any())):
-                state.diagnostics |= {f"{name} {what}": 0.0 for what in ("update norm", "mass balance", "undershoot")}
+                kinds = ("update norm", "mass balance", "undershoot")
+                kinds += ("quasi-steady error",) * field.quasi_steady_check
+                state.diagnostics |= {f"{name} {kind}": 0.0 for kind in kinds}
                 continue
             source, decay, uptake = self._exchange(state, clock, name, field)
             solver = self._solver(state, field)

@@ -169,7 +169,7 @@ def test_induction_is_data_of_cell_types_and_walls():
     assert secretion[config.code("caf")] / secretion[config.code("fibroblast")] == pytest.approx(5.0)
 
 
-def test_a_slow_field_is_solved_once_an_interval(monkeypatch):
+def test_a_slow_field_is_solved_once_an_interval():
     """VEGF every 2 h: at steps of 30 min in the 4th, 8th ...; of 50 min in the 3rd, 5th, 8th; of 3 h in each."""
     overrides = {"geometry.size": ["150 um"] * 3, "fields.vegf.interval": "2 h"}
     config = Simulation.from_scenario("healthy", threads=1, overrides=overrides).config
@@ -179,3 +179,16 @@ def test_a_slow_field_is_solved_once_an_interval(monkeypatch):
         assert all(is_due(oxygen, Clock(step, dt, 1, 1)) for step in range(9))
     with pytest.raises(ScenarioError, match="an implicit step spans one step"):
         load_config("healthy", PROCESSES, {"fields.vegf.time_scheme": "implicit"})
+
+
+def test_a_step_without_a_solution_has_the_diagnostics_of_one():
+    """So that readouts have the same columns after a resume at any step."""
+    overrides = {"geometry.size": ["150 um"] * 3, "time.step": "30 min", "fields.vegf.quasi_steady_check": True}
+    simulation = Simulation.from_scenario("healthy", threads=1, overrides=overrides)
+    simulation.run(steps=1)
+    columns = set(simulation.state.diagnostics)
+    assert "vegf quasi-steady error" in columns
+    simulation.state.diagnostics.clear()
+    simulation.run(steps=1)
+    assert set(simulation.state.diagnostics) == columns
+    assert simulation.state.diagnostics["vegf update norm"] == 0.0

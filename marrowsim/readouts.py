@@ -72,13 +72,18 @@ class Census:
         return self.count(cell, Status.BOUND) / slots if slots else float("nan")
 
 
-def dysfunction_index(state: State) -> float:
+def output_now(state: State, counted: Census) -> float:
+    """Haematopoietic output, cells/d."""
+    return haematopoietic_output(state.config, counted.counts[:, Status.FREE])
+
+
+def dysfunction_index(state: State, counted: Census) -> float:
     """1 - output / healthy, healthy the haematopoietic output at the start of the run; NaN where that was none."""
     healthy = float(state.records.get(HEALTHY_OUTPUT, [0.0])[0])
-    return 1.0 - haematopoietic_output(state) / healthy if healthy > 0 else float("nan")
+    return 1.0 - output_now(state, counted) / healthy if healthy > 0 else float("nan")
 
 
-def vacant_slots(state: State) -> int:
+def vacant_slots(state: State, _: Census) -> int:
     """Niche slots without a bound cell in their voxel, whether or not another cell stands there."""
     rows = state.occupant.reshape(-1)[state.slots]
     return int(len(rows) - np.count_nonzero(state.cells.status[rows[rows >= 0]] == Status.BOUND))
@@ -161,17 +166,17 @@ READOUTS: tuple[Readout, ...] = (
     Readout(
         "hpc displaced (events)", "slots taken over by tumour cells", _events("displaced another", "tumour"), MARROW
     ),
-    Readout("slots vacant (slots)", "niche slots that no cell holds", lambda state, _: vacant_slots(state), MARROW),
+    Readout("slots vacant (slots)", "niche slots that no cell holds", vacant_slots, MARROW),
     Readout(
         "haematopoietic output (cells/d)",
         "mature cells formed a day",
-        lambda state, _: haematopoietic_output(state),
+        output_now,
         MARROW,
     ),
     Readout(
         "dysfunction index (1)",
         "1 - haematopoietic output / that of the start",
-        lambda state, _: dysfunction_index(state),
+        dysfunction_index,
         MARROW,
     ),
     Readout("hpc matured (events)", "mature cells formed since the start", _events("matured", "hpc"), MARROW),

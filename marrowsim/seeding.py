@@ -28,6 +28,12 @@ def receptor_levels(config: Config, code: int, ids: np.ndarray) -> np.ndarray:
     return (cell.cxcr4 * np.exp(cell.cxcr4_spread * normal - 0.5 * cell.cxcr4_spread**2)).astype(np.float32)
 
 
+def new_cells(state: State, code: int, sites: np.ndarray, status: Status) -> np.ndarray:
+    """Put new cells of one type on free voxels, or into the blood (sites of -1). Returns their rows."""
+    ids = np.arange(state.next_id, state.next_id + len(sites))
+    return state.add_cells(code, sites, receptor_levels(state.config, code, ids), status)
+
+
 def seeded_state(config: Config, geometry: Geometry) -> State:
     """The state before the first step: residents of the geometry, and HPCs in the held slots."""
     state = State(config, geometry)
@@ -35,7 +41,5 @@ def seeded_state(config: Config, geometry: Geometry) -> State:
     groups.append(("hpc", geometry.held, Status.BOUND))
     for name, sites, status in groups:
         if len(sites):
-            code = config.code(name)
-            ids = np.arange(state.next_id, state.next_id + len(sites))
-            state.add_cells(code, sites, receptor_levels(config, code, ids), status)
+            new_cells(state, config.code(name), sites, status)
     return state

@@ -29,10 +29,14 @@ class Recorder(Protocol):
         """Called after the start and after every step."""
 
 
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def default_threads(voxels: int) -> int:
     """Threads worth using: one for a small lattice, at most one a processor."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(available, voxels // VOXELS_PER_THREAD))
+    return max(1, min(processors(), voxels // VOXELS_PER_THREAD))
 
 
 class Simulation:

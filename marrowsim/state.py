@@ -285,6 +285,13 @@ class State:
         constants = (self.config.drugs[name].inhibits.get(target) for name in self.config.dosed)
         return float(sum(level / constant for level, constant in zip(levels, constants, strict=False) if constant))
 
+    def send_into_blood(self, what: str, rows: np.ndarray) -> None:
+        """Take cells off the lattice into the blood, and count the event."""
+        self.occupant.reshape(-1)[self.cells.site[rows]] = -1
+        self.cells.site[rows] = -1
+        self.cells.status[rows] = Status.CIRCULATING
+        self.tally(what, rows)
+
     def remove_cells(self, doomed: np.ndarray) -> None:
         """Take cells out of the table and off the lattice. `doomed` holds their rows, or is a bool mask over rows."""
         rows = np.flatnonzero(doomed) if doomed.dtype == bool else doomed

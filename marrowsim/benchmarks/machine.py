@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from marrowsim import provenance
+from marrowsim.simulation import processors
 
 PACKAGES = ("numpy", "scipy", "numba", "pyamg")
 STATUS = Path("/proc/self/status")
@@ -20,7 +21,7 @@ def machine() -> dict[str, Any]:
     return {
         "date": provenance.now(),
         "processor": processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": processors(),
         "caches": caches(),
         "memory (GiB)": memory(),
         **provenance.software(),

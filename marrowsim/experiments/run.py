@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, wait
@@ -26,6 +25,7 @@ from marrowsim.experiments.points import Point, run_points
 from marrowsim.experiments.report import report_text, table_of, with_interval
 from marrowsim.experiments.verdict import Judgement, judge_all, verdict
 from marrowsim.provenance import software
+from marrowsim.simulation import processors
 from marrowsim.storage.files import disk_errors, write_atomically
 
 Progress = Callable[[int, int], None]
@@ -106,7 +106,7 @@ def knockout(
     count = _count("replicates", replicates, 2) or (
         source.experiment.bounded.replicates if bounded else source.experiment.replicates
     )
-    workers = _count("processes", processes, 1) or _processors()
+    workers = _count("processes", processes, 1) or processors()
     arm_configs(source, bounded=bounded, seed=seed)
     if output is None:
         with tempfile.TemporaryDirectory(prefix="marrowsim-") as scratch:
@@ -120,10 +120,6 @@ def _count(name: str, given: int | None, fewest: int) -> int | None:
     if given is not None and given < fewest:
         raise ExperimentError(Fault(f"too few {name}", f"{fewest} or more", str(given), where=name))
     return given
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

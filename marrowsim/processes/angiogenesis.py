@@ -117,7 +117,8 @@ class Angiogenesis(ShippedProcess):
         alive = state.cells.id[self._tip_rows(state, sprouts)]
         sprouts.drop_tips(np.flatnonzero(~np.isin(sprouts.tips("id"), alive)))
 
-    def _steps(self, time: float, clock: Clock, state: State) -> int:
+    @staticmethod
+    def _steps(time: float, state: State) -> int:
         return max(1, math.ceil(time / state.config.time.step - 1e-9))
 
     @staticmethod
@@ -136,7 +137,7 @@ class Angiogenesis(ShippedProcess):
     def _regress(self, state: State, sprouts: Sprouts, clock: Clock) -> None:
         """Old endothelium without flow becomes tissue again where VEGF is low, and tips cut off by that die."""
         low = self.regression_share * self.threshold
-        latest = clock.step - self._steps(self.regression_time, clock, state)
+        latest = clock.step - self._steps(self.regression_time, state)
         factor = state.fields[FACTOR].reshape(-1)
         idle = (sprouts.voxels("laid") <= latest) & (sprouts.voxels("vessel") == NONE)
         gone = np.flatnonzero(idle & (factor[sprouts.voxels("voxel")] < low))
@@ -173,13 +174,8 @@ class Angiogenesis(ShippedProcess):
         )  # fmt: skip
         if len(voxels) == 0:
             return
-        occupant = state.occupant.reshape(-1)
-        rows = occupant[voxels]
-        rows = rows[rows >= 0]
-        occupant[state.cells.site[rows]] = -1
-        state.cells.site[rows] = -1
-        state.cells.status[rows] = Status.CIRCULATING
-        state.tally("released into blood", rows)
+        rows = state.occupant.reshape(-1)[voxels]
+        state.send_into_blood("released into blood", rows[rows >= 0])
         self._change(state, voxels, tissues.SPROUT)
         sprouts.lay(voxels, self._lumen_beside(state, voxels), NONE)
 
@@ -361,5 +357,5 @@ class Angiogenesis(ShippedProcess):
             helped = np.isin(sprouts.voxels("tree")[members], sprouts.voxels("helped")).any()
             time = self.lumen_time * (self.progenitor_factor if helped else 1.0)
             sprouts.voxels("vessel")[members] = sprouts.tips("id")[index]
-            sprouts.voxels("opens")[members] = clock.step + self._steps(time, clock, state)
+            sprouts.voxels("opens")[members] = clock.step + self._steps(time, state)
             return

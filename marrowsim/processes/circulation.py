@@ -59,8 +59,8 @@ class Circulation(ShippedProcess):
         self._note(state, LEFT, passing[what == Passage.PASSAGE_EGRESS])
         self._arrest(state, arrested, target)
         self._cross(state, clock, self._winners(state, crossing, target, claim), target)
-        self._to_blood(state, "released into blood", passing[what == Passage.PASSAGE_RELEASE])
-        self._to_blood(state, "left into blood", passing[what == Passage.PASSAGE_EGRESS])
+        state.send_into_blood("released into blood", passing[what == Passage.PASSAGE_RELEASE])
+        state.send_into_blood("left into blood", passing[what == Passage.PASSAGE_EGRESS])
         cleared, elsewhere = passing[what == Passage.PASSAGE_CLEARED], passing[what == Passage.PASSAGE_ELSEWHERE]
         state.tally("cleared", cleared)
         state.tally("homed to competitor", elsewhere)
@@ -108,13 +108,6 @@ class Circulation(ShippedProcess):
         entered = state.tissue.reshape(-1)[target[rows]]
         for code in tissues.ENTERABLE:
             state.tally(f"entered {tissues.NAMES[code].replace('_', ' ')}", rows[entered == code])
-
-    @staticmethod
-    def _to_blood(state: State, what: str, rows: np.ndarray) -> None:
-        state.occupant.reshape(-1)[state.cells.site[rows]] = -1
-        state.cells.site[rows] = -1
-        state.cells.status[rows] = Status.CIRCULATING
-        state.tally(what, rows)
 
     @staticmethod
     def _traffics(config: Config) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from marrowsim import tissues
 from marrowsim._engine import claims
 from marrowsim._engine import cycle as kernel
+from marrowsim.config import Config
 from marrowsim.parameters import parameter
 from marrowsim.processes.base import Clock, ShippedProcess
 from marrowsim.state import State, Status
@@ -19,11 +20,9 @@ HEALTHY_OUTPUT = "cycle/healthy output"
 """Record of the haematopoietic output (cells/d) at the start of the run: float64, shape (1,)."""
 
 
-def haematopoietic_output(state: State) -> float:
-    """Mature blood cells formed a day: free cells of each type over their time to differentiation."""
-    cells = state.cells
-    free = np.bincount(cells.type[cells.status == Status.FREE], minlength=len(state.config.cells))
-    return float((free / state.config.column("differentiation_time")).sum() * 24 * 60)
+def haematopoietic_output(config: Config, free: np.ndarray) -> float:
+    """Mature blood cells formed a day: free cells of each type (int64, by code) over their time to differentiation."""
+    return float((free / config.column("differentiation_time")).sum() * 24 * 60)
 
 
 class Cycle(ShippedProcess):
@@ -47,7 +46,9 @@ class Cycle(ShippedProcess):
 
     def prepare(self, state: State, clock: Clock) -> None:
         """Keep the haematopoietic output of the start, which the dysfunction index is relative to."""
-        state.records[HEALTHY_OUTPUT] = np.array([haematopoietic_output(state)])
+        cells, config = state.cells, state.config
+        free = np.bincount(cells.type[cells.status == Status.FREE], minlength=len(config.cells))
+        state.records[HEALTHY_OUTPUT] = np.array([haematopoietic_output(config, free)])
 
     def update(self, state: State, clock: Clock) -> None:
         """Live on in as many sub-steps as the fastest cell needs."""

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from marrowsim.processes.base import Clock, ShippedProcess
-from marrowsim.seeding import receptor_levels
+from marrowsim.seeding import new_cells
 from marrowsim.state import State, Status
 
 
@@ -38,6 +38,4 @@ class Injection(ShippedProcess):
 
     @staticmethod
     def _enter(state: State, what: str, code: int, count: int) -> None:
-        ids = np.arange(state.next_id, state.next_id + count)
-        levels = receptor_levels(state.config, code, ids)
-        state.tally(what, state.add_cells(code, np.full(count, -1), levels, Status.CIRCULATING))
+        state.tally(what, new_cells(state, code, np.full(count, -1), Status.CIRCULATING))

@@ -69,7 +69,7 @@ def estimate(config: Config, extent: tuple[float, float, float] | None = None) -
     writing += (2 + minutes // output.checkpoint_every) * SECONDS_PER_VOXEL_CHECKPOINT
     writing += (1 + minutes // output.readouts_every) * SECONDS_PER_VOXEL_READOUTS
     building = SECONDS_PER_VOXEL_BUILDING + SECONDS_PER_VOXEL_BONE * (config.geometry.kind == "trabecular")
-    solved = sum(field.held_at is None for field in config.fields.values()) / 2
+    solved = sum(field.held_at is None for field in config.active_fields.values()) / 2
     stroma = config.stroma
     density = max(stroma.car + stroma.fibroblast + stroma.slots + stroma.hpc_free, config.soft_tissue.fibroblast)
     density += sum(entry.density for entry in config.injection)

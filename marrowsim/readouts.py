@@ -267,7 +267,7 @@ def measure_readouts(state: State) -> dict[str, Any]:
         if readout.site is None or readout.site in there:
             row[readout.name] = readout.measure(state, counted)
     row |= drug_levels(state)
-    for name, field in state.config.fields.items():
+    for name, field in state.config.active_fields.items():
         for code, words in SITES:
             if code in there:
                 mean, low, high = summary(state.fields[name], state.tissue, code, (5, 95))

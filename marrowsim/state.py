@@ -165,7 +165,8 @@ class State:
         self.cells = Cells()
         self.slots = geometry.slots.copy()
         self.fields = {
-            name: np.full(self.tissue.shape, field.initial, dtype=np.float32) for name, field in config.fields.items()
+            name: np.full(self.tissue.shape, field.initial, dtype=np.float32)
+            for name, field in config.active_fields.items()
         }
         self.next_id = 0
         self.tallies: dict[str, int] = {}

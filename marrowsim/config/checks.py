@@ -6,7 +6,7 @@ of single values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,10 @@ MOST_VOXELS = 2**31 - 1
 FEWEST_VOXELS = 4
 
 
-def cross_faults(data: Mapping[str, Any], places: Places, *, files: bool) -> list[Fault]:
+def cross_faults(data: Mapping[str, Any], places: Places, processes: Collection[str], *, files: bool) -> list[Fault]:
     """Faults between the values of a merged scenario; what cannot be read is left to other checks."""
     faults = [*_cells(data, places), *_fields(data, places), *_time(data, places), *_lattice(data, places)]
+    faults += _owners(data, places, processes)
     faults += [*_image(data, places, files), *_vessels(data, places), *_sites(data, places)]
     return [*faults, *_drugs(data, places)]
 
@@ -111,6 +112,15 @@ def _fields(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
             for tissue in set(_table(field, kind)) - set(known):
                 where = places(("fields", name, kind, tissue))
                 yield Fault("unknown tissue", ", ".join(known), f"'{tissue}'", nearest(tissue, known), where)
+
+
+def _owners(data: Mapping[str, Any], places: Places, processes: Collection[str]) -> Iterator[Fault]:
+    """A process that a field is there for exists."""
+    for name, field in _table(data, "fields").items():
+        owner = field.get("process") if isinstance(field, Mapping) else None
+        if isinstance(owner, str) and owner not in processes:
+            where = places(("fields", name, "process"))
+            yield Fault("unknown process", ", ".join(processes), f"'{owner}'", nearest(owner, processes), where)
 
 
 def _time(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:

@@ -97,6 +97,8 @@ class CellType(ParameterSet):
     """contacts with the vessels of a competing organ, per contact with those of the domain"""
     influx: DensityRate = "0 /(mm^3 d)"
     """cells that the rest of the body sends into the blood of the domain, per volume of tissue and time"""
+    renewal: DensityRate = "0 /(mm^3 d)"
+    """cells that the implicit haematopoietic cells of the marrow give rise to, per volume of marrow and time"""
     extravasation_time: DurationOrNever = "never"
     """mean time from arrest to crossing the vessel wall"""
     egress_rate: Rate = "0 /min"
@@ -128,10 +130,14 @@ class FieldType(ParameterSet):
 
     label: str
     """name in legends and tables"""
-    unit: Literal["nM", "mmHg"]
-    """unit of the concentration"""
+    unit: Literal["nM", "mmHg", "1"]
+    """unit of the concentration; 1 for one relative to `reference`"""
+    process: str | None = None
+    """process that the field is there for; runs without that process do not have it"""
     solubility: Annotated[float, In("uM/mmHg", low=1e-9)] = "1 uM/mmHg"
     """amount dissolved at unit pressure; only for fields in mmHg"""
+    reference: Annotated[float, In("nM", low=1e-9)] = "1 nM"
+    """concentration that 1 stands for; only for fields without a unit"""
     diffusivity: Diffusivity
     """effective diffusivity in marrow"""
     relative_diffusivity: dict[str, Fraction]
@@ -220,4 +226,4 @@ class FieldType(ParameterSet):
     @property
     def amount_per_unit(self) -> float:
         """uM dissolved per unit of the field."""
-        return self.solubility if self.unit == "mmHg" else 1e-3
+        return {"mmHg": self.solubility, "nM": 1e-3, "1": 1e-3 * self.reference}[self.unit]

@@ -111,7 +111,7 @@ def load_config(
     except ValidationError as error:
         names = allowed_names({"processes": processes})
         faults += faults_of(error, places, names)
-    faults += cross_faults(data, places, files=files)
+    faults += cross_faults(data, places, processes, files=files)
     if faults:
         raise ScenarioError(*dict.fromkeys(faults))
     return config

@@ -90,6 +90,15 @@ class Config(ParameterSet):
         """Names of the cell types; the position is the code."""
         return tuple(self.cells)
 
+    @cached_property
+    def active_fields(self) -> dict[str, FieldType]:
+        """The fields that runs have, by name: all but those of processes that are not enabled."""
+        return {
+            name: field
+            for name, field in self.fields.items()
+            if field.process is None or self.processes[field.process].enabled
+        }
+
     def code(self, cell: str) -> int:
         """Code of a cell type."""
         return self.cell_names.index(cell)

@@ -13,8 +13,11 @@ from marrowsim.processes.hypoxia import Hypoxia
 from marrowsim.processes.injection import Injection
 from marrowsim.processes.motility import Motility
 from marrowsim.processes.niche import Niche
+from marrowsim.processes.remodelling import Remodelling
 
-SHIPPED = (Injection, Drugs, Fields, Hypoxia, Conversion, Angiogenesis, Cycle, Motility, Niche, Circulation)
+SHIPPED = (
+    Injection, Drugs, Remodelling, Fields, Hypoxia, Conversion, Angiogenesis, Cycle, Motility, Niche, Circulation,
+)  # fmt: skip
 """The shipped processes, in the order of a step."""
 
 PROCESSES = MappingProxyType({process.name: process for process in SHIPPED})

@@ -27,7 +27,9 @@ class Fields(ShippedProcess):
     wall as 1 + (F - 1) h(p), h(p) = 1 / (1 + (p / p50)^n), at once.
 
     Solved in the order of the catalogue, by multigrid from the last solution, once a step or, where a field has an
-    `interval`, once in that time; a field that is 0 and that nothing secretes stays so.
+    `interval`, once in that time; a field that is 0 and that nothing secretes stays so. What other processes release
+    into a field stands in the records `release/<field>/voxel` (int64, each once) and `.../rate` (float32, field unit /
+    min).
     """
 
     name: ClassVar[str] = "fields"
@@ -63,7 +65,7 @@ class Fields(ShippedProcess):
 
     def _solve_all(self, state: State, clock: Clock, *, cold: bool) -> None:
         self._belong_to(state)
-        for name, field in state.config.fields.items():
+        for name, field in state.config.active_fields.items():
             values = state.fields[name]
             if field.held_at is not None:
                 held = np.float32(field.held(state.minutes))
@@ -139,6 +141,9 @@ class Fields(ShippedProcess):
             field.receptor_uptake * CELL_VOLUME / config.voxel_volume,
             state.fields[name], state.half_occupancy, *out, clock.threads,
         )  # fmt: skip
+        voxels, rates = (state.records.get(f"release/{name}/{what}") for what in ("voxel", "rate"))
+        if voxels is not None:
+            out[0].reshape(-1)[voxels] += rates
         return out
 
     def _array(self, key: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -164,8 +169,9 @@ def relative_distance(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def is_secreted(state: State, name: str, field: FieldType) -> bool:
-    """Whether vessel walls, blood or a cell that is there now give to a field."""
-    if field.wall_secretion > 0 or any(field.blood.values()):
+    """Whether vessel walls, blood, what bone releases or a cell that is there now give to a field."""
+    released = state.records.get(f"release/{name}/voxel", ())
+    if field.wall_secretion > 0 or any(field.blood.values()) or len(released):
         return True
     present = np.bincount(state.cells.type, minlength=len(state.config.cells)) > 0
     return bool((state.config.exchange("secretion", name)[present] > 0).any())

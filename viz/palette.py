@@ -49,6 +49,9 @@ TISSUES = {
     SPROUT: Style("#F4C2B8", "Sprout (no blood flow yet)", opacity=0.7),
 }
 
+BONE_LOST = Style("#6A3FD0", "Bone lost (mm³)", opacity=0.42)
+BONE_FORMED = Style("#00707A", "Bone formed (mm³)")
+
 CELLS = {
     "tumour": {
         "arrested": Style(SKY, "Tumour cell, arrested in a vessel", 1.3),
@@ -70,6 +73,10 @@ CELLS = {
         "free": Style(PURPLE, "Endothelial progenitor (EPC)"),
     },
     "tip": {"free": Style("#B0123B", "Tip of a sprout", 1.1)},
+    "osteoclast": {"free": Style("#B5179E", "Osteoclast (resorbs bone)", 2.2)},
+    "ocp": {"free": Style("#E7A1D6", "Osteoclast precursor", 0.6)},
+    "osteoblast": {"free": Style("#35D0C3", "Osteoblast (forms bone)", 1.1)},
+    "osteocyte": {"free": Style("#5B4A2F", "Osteocyte (in bone)", 0.5)},
     "lining": {"free": Style("#B79F6A", "Bone-lining cell", 0.6)},
     "fibroblast": {"free": Style("#7F9C8F", "Fibroblast", 0.6)},
 }
@@ -84,6 +91,16 @@ FIELDS = {
         LinearSegmentedColormap.from_list("oxygen", ["#16222E", "#5B7183", "#A9B9C4", "#F4F7F9"]),
         "mmHg",
         "Oxygen",
+    ),
+    "rankl": FieldStyle(
+        LinearSegmentedColormap.from_list("rankl", ["#FCFAF5", "#F3D9A4", "#E59A3C", "#A34E12", "#4A1E06"]),
+        "",
+        "RANKL signal (1 in health)",
+    ),
+    "tgf_beta": FieldStyle(
+        LinearSegmentedColormap.from_list("tgf_beta", ["#F7FAFA", "#BFE0DC", "#5FB3A8", "#1F7268", "#08332E"]),
+        "",
+        "TGF-beta",
     ),
 }
 

@@ -20,6 +20,7 @@ from marrowsim import tissues
 from marrowsim._engine import census
 from marrowsim.bone_morphometry import morphometry
 from marrowsim.geometry.region import specimen
+from marrowsim.processes.cavities import DEPTH, MINERAL
 from marrowsim.state import State, Status
 
 UM_PER_MM = 1000.0
@@ -34,7 +35,6 @@ BONE = tissues.lookup({tissues.BONE: 1}, np.uint8)
 SPACE = tissues.lookup(
     dict.fromkeys((tissues.MARROW, tissues.SINUSOID, tissues.ARTERIOLE, tissues.SPROUT), 1), np.uint8
 )
-NONE = np.zeros(0, dtype=np.int64)
 
 
 class BoneCensus:
@@ -106,10 +106,8 @@ class BoneCensus:
     def bare_cavity(self) -> np.ndarray:
         """Whether each voxel of `surface` lies in a cavity in which nothing was laid yet, and has no osteoblast."""
         records, sites = self.state.records, self.surface[0]
-        cavity = np.isin(sites, records.get("bone/pit", NONE)) & ~self.under_osteoblasts
-        if "bone/mineral" in records:
-            cavity &= records["bone/mineral"].reshape(-1)[sites] <= 0
-        return cavity
+        bare = np.isin(sites, records["bone/pit"]) & (records[MINERAL].reshape(-1)[sites] <= 0)
+        return bare & ~self.under_osteoblasts
 
     def share(self, there: np.ndarray) -> float:
         """Share of the bone surface where something is; NaN where there is none."""
@@ -120,7 +118,7 @@ class BoneCensus:
         """E.De: mean depth of bare cavities below the former surface, um, by area; NaN where there are none."""
         sites, areas = self.surface
         where = self.bare_cavity
-        depths = self.state.records.get("bone/depth", np.zeros(self.state.tissue.shape, np.uint8)).reshape(-1)
+        depths = self.state.records[DEPTH].reshape(-1)
         total = math.fsum(areas[where])
         deep = math.fsum(areas[where] * depths[sites[where]])
         return deep / total * self.state.config.geometry.voxel if total else float("nan")

@@ -251,12 +251,9 @@ class State:
 
     def tally_voxels(self, event: str, voxels: np.ndarray) -> None:
         """Count an event that happened to voxels (flat indices), "what:cell type", overall and in the region."""
-        counts = {event: len(voxels)}
+        self.count(event, len(voxels))
         if self.region is not None:
-            counts[self.region_tally(event)] = int(np.count_nonzero(self.region.reshape(-1)[voxels]))
-        for key, count in counts.items():
-            if count:
-                self.tallies[key] = self.tallies.get(key, 0) + count
+            self.count(self.region_tally(event), np.count_nonzero(self.region.reshape(-1)[voxels]))
 
     @staticmethod
     def region_tally(event: str) -> str:

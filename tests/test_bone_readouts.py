@@ -9,6 +9,7 @@ from marrowsim.bone_readouts import BONE_READOUTS, FORMED, RESORBED, BoneCensus
 from marrowsim.config.sections import Region
 from marrowsim.errors import GeometryError, ScenarioError
 from marrowsim.geometry.region import region_mask
+from marrowsim.processes.cavities import Cavities
 from marrowsim.readouts import measure_readouts
 from marrowsim.simulation import Simulation
 
@@ -33,6 +34,7 @@ def plate(**more):
     state.tissue[...], state.tissue[:15] = tissues.MARROW, tissues.BONE
     state.geometry.tissue[...] = state.tissue
     state.tissue_changed()
+    Cavities(state)
     return state
 
 

@@ -138,6 +138,22 @@ def test_volumes_and_turnover_are_those_of_the_tallies_in_the_region_too():
     assert row["bone turnover in region (1/d)"] == pytest.approx(2 / bone / 2)
 
 
+def test_what_is_resorbed_and_formed_is_what_bone_lost_and_gained_in_the_region():
+    overrides = {"geometry.size": ["200 um"] * 3, "geometry.bone_volume_fraction": 0.3, "time.step": "2 h"}
+    more = {"region.size": ["200 um", "200 um", "100 um"], "region.centre": ["100 um", "100 um", "50 um"]}
+    simulation = Simulation.from_scenario("remodelling", overrides=overrides | more, threads=1)
+    state = simulation.state
+    simulation.run(days=4)
+    now, start = (codes == tissues.BONE for codes in (state.tissue, state.geometry.tissue))
+    row, change = measure_readouts(state), now.astype(int) - start
+    for words, part in (("", change), (" in region", change[:10])):
+        net = row[f"bone formed{words} (mm3)"] - row[f"bone resorbed{words} (mm3)"]
+        assert net == pytest.approx(part.sum() * 1e-6)
+        assert row[f"bone resorbed{words} (mm3)"] > 0
+        assert row[f"bone formed{words} (mm3)"] > 0
+    assert row["bone resorbed in region (mm3)"] < row["bone resorbed (mm3)"]
+
+
 def test_planes_of_all_directions_have_their_area_on_average():
     """100 directions over a hemisphere; a plane d off the middle of a ball of radius R has pi (R2 - d2) in it."""
     radius, count = 22.0, 100

@@ -239,7 +239,7 @@ class Remodelling(ShippedProcess):
         buried = buried[buried >= 0]
         state.tally("freed by resorption", buried)
         state.remove_cells(buried)
-        state.count("resorbed:osteoclast", len(voxels))
+        state.tally_voxels("resorbed:osteoclast", voxels)
         state.tissue_changed(voxels)
         coupled = uniform(clock.seed, Stream.STREAM_RECRUITMENT, clock.step, voxels, 1) < self.coupling
         bone.enter(voxels, clock.step, coupled)
@@ -283,7 +283,7 @@ class Remodelling(ShippedProcess):
         level = bone.depth.reshape(-1)[voxels]
         state.tissue.reshape(-1)[voxels] = tissues.BONE
         bone.leave(voxels)
-        state.count("formed:osteoblast", len(voxels))
+        state.tally_voxels("formed:osteoblast", voxels)
         state.tissue_changed(voxels)
         self._settle(state, bone, rows, level, clock)
 

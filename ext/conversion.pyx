@@ -2,7 +2,7 @@
 
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from .lattice cimport Box, NOWHERE
+from .lattice cimport Box, is_near
 from .mathematics cimport event_probability
 from .rng cimport STREAM_CONVERSION, philox, unit
 
@@ -47,25 +47,4 @@ cdef bint _converts(uint64_t seed, uint32_t step, double dt, uint64_t cell, cons
     philox(seed, STREAM_CONVERSION, step, cell, 0, words)
     if unit(words[0]) >= event_probability(rule.rate, dt):
         return False
-    return _is_near(<uint8_t> rule.inducer, rule.reach, box, site, occupant, types)
-
-
-cdef bint _is_near(uint8_t inducer, double reach, Box box, int32_t site, const int32_t* occupant,
-                   const uint8_t* types) noexcept nogil:
-    """Whether a cell of a type stands in the 26 voxels around a site, or not farther than `reach` edges away."""
-    cdef int32_t plane = box.ny * box.nx
-    cdef int32_t z = site // plane
-    cdef int32_t rest = site - z * plane
-    cdef int32_t y = rest // box.nx
-    cdef int32_t x = rest - y * box.nx
-    cdef int32_t most = max(1, <int32_t> reach)
-    cdef double squared = max(3.0, reach * reach)
-    cdef int32_t dz, dy, dx, row
-    for dz in range(max(-most, -z), min(most, box.nz - 1 - z) + 1):
-        for dy in range(max(-most, -y), min(most, box.ny - 1 - y) + 1):
-            for dx in range(max(-most, -x), min(most, box.nx - 1 - x) + 1):
-                if dz * dz + dy * dy + dx * dx <= squared:
-                    row = occupant[site + dz * plane + dy * box.nx + dx]
-                    if row != NOWHERE and types[row] == inducer:
-                        return True
-    return False
+    return is_near(<uint8_t> rule.inducer, rule.reach, box, site, occupant, types)

@@ -96,6 +96,39 @@ cdef inline int32_t random_free_neighbour(Box box, int32_t site, uint32_t word, 
     return free[(<uint64_t> word * count) >> 32]
 
 
+cdef inline bint is_near(uint8_t kind, double reach, Box box, int32_t site, const int32_t* occupant,
+                         const uint8_t* types) noexcept nogil:
+    """Whether a cell of a type stands in the 26 voxels around a site, or not farther than `reach` edges away."""
+    cdef int32_t plane = box.ny * box.nx
+    cdef int32_t z = site // plane
+    cdef int32_t rest = site - z * plane
+    cdef int32_t y = rest // box.nx
+    cdef int32_t x = rest - y * box.nx
+    cdef int32_t most = max(1, <int32_t> reach)
+    cdef double squared = max(3.0, reach * reach)
+    cdef int32_t dz, dy, dx, row
+    for dz in range(max(-most, -z), min(most, box.nz - 1 - z) + 1):
+        for dy in range(max(-most, -y), min(most, box.ny - 1 - y) + 1):
+            for dx in range(max(-most, -x), min(most, box.nx - 1 - x) + 1):
+                if dz * dz + dy * dy + dx * dx <= squared:
+                    row = occupant[site + dz * plane + dy * box.nx + dx]
+                    if row != NOWHERE and types[row] == kind:
+                        return True
+    return False
+
+
+cdef inline int faces_on(Box box, int32_t site, const uint8_t* tissue, const uint8_t* wanted) noexcept nogil:
+    """Number of faces of a voxel at tissues that are wanted (by code)."""
+    cdef int32_t around[6]
+    cdef int count = 0
+    cdef int d
+    face_neighbours(box, site, around)
+    for d in range(6):
+        if around[d] != NOWHERE and wanted[tissue[around[d]]]:
+            count = count + 1
+    return count
+
+
 cdef inline bint is_marked(int64_t site, const int64_t* marked, Py_ssize_t count) noexcept nogil:
     """Whether a site is one of `count` marked ones, which are sorted: binary search."""
     cdef Py_ssize_t low = 0

@@ -27,6 +27,11 @@ cpdef enum Stream:
     STREAM_COLLAPSE = 14       # collapse of a vessel in a crowd; by voxel
     STREAM_INCORPORATION = 15  # cells that join the wall of a sprout; by cell id
     STREAM_CONVERSION = 18     # conversion into another cell type; by cell id
+    STREAM_RENEWAL = 19        # where new cells arise in the marrow; by cell id
+    STREAM_FUSION = 20         # precursors that fuse into an osteoclast; by cell id
+    STREAM_OSTEOCLAST = 21     # life, choice of bone and steps of an osteoclast; by cell id
+    STREAM_RECRUITMENT = 22    # coupling of a cavity, and osteoblasts that set to work in it; by voxel
+    STREAM_OSTEOBLAST = 23     # loss of an osteoblast, and what becomes of it when it is done; by cell id
     STREAM_USER = 64          # first stream left to processes written by users
 
 

@@ -234,9 +234,12 @@ class State:
     def tally(self, what: str, rows: np.ndarray) -> None:
         """Count an event that happened to the cells in these rows, by cell type."""
         for code, count in enumerate(np.bincount(self.cells.type[rows])):
-            if count:
-                key = f"{what}:{self.config.cell_names[code]}"
-                self.tallies[key] = self.tallies.get(key, 0) + int(count)
+            self.count(f"{what}:{self.config.cell_names[code]}", count)
+
+    def count(self, what: str, number: int) -> None:
+        """Count an event so many times, under its whole name."""
+        if number:
+            self.tallies[what] = self.tallies.get(what, 0) + int(number)
 
     def add_cells(
         self,

@@ -31,6 +31,8 @@ class CellType(ParameterSet):
     """name in legends and tables"""
     like: str | None = None
     """type that this one was derived from"""
+    process: str | None = None
+    """process that renews the cells; none arise by themselves in runs without that process"""
 
     cxcr4: Number = 0.0
     """mean CXCR4 level without hypoxia, relative to 25,000 receptors a cell"""

@@ -53,7 +53,16 @@ class Geometry:
     @cached_property
     def enterable_volume(self) -> float:
         """Volume of the tissue that cells live in, um^3."""
-        return float(np.count_nonzero(tissues.IS_ENTERABLE[self.tissue])) * self.spacing**3
+        return self.volume_of(*tissues.ENTERABLE)
+
+    def volume_of(self, *codes: int) -> float:
+        """Volume of some tissues together, um^3."""
+        return float(self.voxels[list(codes)].sum()) * self.spacing**3
+
+    @cached_property
+    def voxels(self) -> np.ndarray:
+        """Number of voxels of each tissue code: int64, shape (256,)."""
+        return np.bincount(self.tissue.reshape(-1), minlength=256)
 
     @cached_property
     def ground(self) -> frozenset[int]:

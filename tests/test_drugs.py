@@ -229,3 +229,31 @@ def test_opg_blocks_its_target_by_the_dose(make_state):
 
     assert left("25 mg/kg").max() < 0.01
     assert 0.15 < left("0.25 mg/kg").mean() < 0.5
+
+
+def ascent(make_state, doses, overrides=None):
+    """How far (um, with standard error) osteoclast precursors get in a day up a gradient of CXCL12, and their sites."""
+    shape = (16, 16, 60)
+    start = np.ravel_multi_index([grid.ravel() for grid in np.meshgrid(range(16), range(16), [9, 10])], shape)
+    changes = {"dose": doses, "time.step": "6 min", "time.duration": "1 d", **(overrides or {})}
+    state = make_state(shape, {"ocp": start}, overrides=changes)
+    state.fields["cxcl12"][...] = np.linspace(0.0, 8.0, 60, dtype=np.float32)
+    drugs, motility = (state.config.processes[name] for name in ("drugs", "motility"))
+    for step in range(240):
+        drugs.update(state, Clock(step, 6.0, 1, 1))
+        motility.update(state, Clock(step, 6.0, 1, 1))
+    sites = state.cells.site[np.argsort(state.cells.id)]
+    moved = (sites % 60 - 9.5) * 10.0
+    return moved.mean(), moved.std() / np.sqrt(len(moved)), sites
+
+
+def test_the_antagonist_takes_cxcl12_from_osteoclast_precursors(make_state):
+    """They climb without it, not to speak of with it; without CXCR4 the drug changes nothing at all."""
+    dose = [{"drug": "plerixafor", "amount": "0.24 mg/kg", "every": "8 h"}]
+    free, error, _ = ascent(make_state, [])
+    drugged, other, _ = ascent(make_state, dose)
+    assert free > 5 * error
+    assert free - drugged > 4 * np.hypot(error, other)
+    assert abs(drugged) < free / 3 + 2 * other
+    without = {"cells.ocp.cxcr4": 0.0}
+    np.testing.assert_array_equal(ascent(make_state, dose, without)[2], ascent(make_state, [], without)[2])

@@ -68,11 +68,12 @@ def decide(uint64_t seed, uint32_t step, uint32_t substep, double dt,
            int32_t[::1] target, uint32_t[::1] claim, uint8_t[::1] event, int threads):
     """What happens to every free or bound cell in this sub-step, from the rates
 
-        division   k f(p) (1 + g a / (a + a_h) + b c / (c + c_h)),  f(p) = p / (p + p_h), 0 below the necrotic oxygen p_n
+        division   k f(p) (1 + g a / (a + a_h) + b c / (c + c_h)),  f(p) = p / (p + p_h), 0 below the necrotic p_n
         death      d (1 - s a / (a + a_h))
         necrosis   below p_n;  differentiation  while free
 
-    with signal a = R theta / (1 + beta theta), and c a growth factor. A division needs a free voxel among the 26 around.
+    with signal a = R theta / (1 + beta theta), and a growth factor c. A division needs a free voxel among the 26
+    around.
 
     Parameters
     ----------

@@ -319,11 +319,16 @@ def measure_readouts(state: State) -> dict[str, Any]:
 
 
 def drug_levels(state: State) -> dict[str, float]:
-    """Level (nM) of every drug that is dosed, at this moment."""
+    """Level (nM) of every drug that is dosed, at this moment, and that in bone of those that bind there."""
     config = state.config
-    amounts = state.records.get("drugs/body", np.zeros(len(config.dosed)))
-    levels = zip(config.dosed, amounts, strict=True)
-    return {f"{name} (nM)": float(config.drugs[name].level(amount)) for name, amount in levels}
+    none = np.zeros(len(config.dosed))
+    levels = {}
+    for number, name in enumerate(config.dosed):
+        drug = config.drugs[name]
+        levels[f"{name} (nM)"] = float(drug.level(state.records.get("drugs/body", none)[number]))
+        if drug.bone_share:
+            levels[f"{name} in bone (nM)"] = float(drug.bone_level(state.records.get("drugs/bone", none)[number]))
+    return levels
 
 
 def summary(values: np.ndarray, tissue: np.ndarray, code: int, percents: tuple[float, ...]) -> tuple[float, ...]:

@@ -304,7 +304,10 @@ class State:
         return receptor.dissociation_constant * (1.0 + antagonist + self.inhibition("cxcr4"))
 
     def inhibition(self, target: str) -> float:
-        """Sum over the drugs given of level / inhibition constant at a target: 0 without any, 1 at a half."""
+        """Sum over the drugs given of level / inhibition constant at a target: 0 without any, 1 at a half.
+
+        The level is that in the body, or in bone for a drug that binds there.
+        """
         levels = self.records.get("drugs/level", ())
         constants = (self.config.drugs[name].inhibits.get(target) for name in self.config.dosed)
         return float(sum(level / constant for level, constant in zip(levels, constants, strict=False) if constant))

@@ -180,6 +180,13 @@ def test_arrows():
     assert all(name in table for name in arrows)
 
 
+def test_presets():
+    presets = json.loads(invoke("parameters", "--presets", "--json").stdout)
+    table = invoke("parameters", "--presets").stdout
+    assert presets["myeloma"]["set"]["cells.tumour.bone_growth_gain"]["value"] == 0.0
+    assert all(name in table for name in presets)
+
+
 def test_measure_a_run_and_an_image(run, here):
     of_run = json.loads(invoke("measure", "a", "--json").stdout)
     assert of_run["spacing (um)"] == 10.0

@@ -147,11 +147,14 @@ def compare(
 def parameters(
     json: Json = False,
     arrows: Annotated[bool, typer.Option("--arrows", help="List the arrows that `knockouts` can switch off.")] = False,
+    presets: Annotated[bool, typer.Option("--presets", help="List the sets of values to start from.")] = False,
 ) -> None:
     """List every default: symbol, value, unit, range, source, mark."""
-    from marrowsim.cli.parameters import print_arrows, print_parameters  # noqa: PLC0415
+    from marrowsim.cli.parameters import print_arrows, print_parameters, print_presets  # noqa: PLC0415
 
-    (print_arrows if arrows else print_parameters)(as_json=json)
+    chosen = [print_arrows] * arrows + [print_presets] * presets
+    for show in chosen or [print_parameters]:
+        show(as_json=json)
 
 
 @app.command()

@@ -45,6 +45,8 @@ class Config(ParameterSet):
     """one line that says what the scenario is"""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     """seed of every random draw"""
+    presets: list[str] = []
+    """sets of values that the scenario starts from (see `marrowsim parameters --presets`)"""
     knockouts: list[str] = []
     """arrows that are switched off (see `marrowsim parameters --arrows`)"""
     time: Time = Time()

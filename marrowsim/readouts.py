@@ -16,6 +16,7 @@ from marrowsim.bone_readouts import BONE_READOUTS, BoneCensus, BoneReadout
 from marrowsim.processes.circulation import LEFT, SEEDED
 from marrowsim.processes.cycle import HEALTHY_OUTPUT, haematopoietic_output
 from marrowsim.state import State, Status
+from marrowsim.vicious_cycle import FACTORS, loop_gain
 
 Measure = Callable[[State, "Census"], float]
 
@@ -72,6 +73,11 @@ class Census:
     def bone(self) -> BoneCensus:
         """Bone of the specimen."""
         return BoneCensus(self.state)
+
+    @cached_property
+    def vicious_cycle(self) -> dict[str, float]:
+        """Elasticities of the loop of tumour and bone."""
+        return loop_gain(self.state)
 
     @cached_property
     def bone_in_region(self) -> BoneCensus:
@@ -158,6 +164,10 @@ def progenitor_share(state: State, _: Census) -> float:
     """Share of the endothelium laid since the start that progenitors made; NaN where none was."""
     made = {cell: state.tallies.get(f"laid vessel wall:{cell}", 0) for cell in ("epc", "tip")}
     return made["epc"] / sum(made.values()) if any(made.values()) else float("nan")
+
+
+def _of_cycle(factor: str) -> Measure:
+    return lambda _, census_: census_.vicious_cycle[factor]
 
 
 def _events(what: str, cell: str) -> Measure:
@@ -279,6 +289,17 @@ READOUTS: tuple[Readout, ...] = (
         "lumen over lumen and soft tissue",
         perfused_fraction(SOFT, tissues.CAPILLARY),
         SOFT,
+    ),
+    *(
+        Readout(f"{words} (1)", meaning, _of_cycle(factor), MARROW, "remodelling")
+        for words, meaning, factor in (
+            ("rankl from tumour", "share of the signal at the osteoclasts that the tumour secretes", FACTORS[0]),
+            (
+                "loop gain",
+                "relative change of the tumour's division rate by what a relative change of that does",
+                FACTORS[3],
+            ),
+        )
     ),
     Readout("BV/TV (1)", "bone volume fraction of the specimen", bone_volume_fraction, MARROW),
     *(_of_bone(readout, of_region=False) for readout in BONE_READOUTS if readout.everywhere),

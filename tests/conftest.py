@@ -58,7 +58,7 @@ def make_state():
         residents = {name: np.asarray(sites) for name, sites in (cells or {}).items()}
         geometry = Geometry(box, 10.0, residents, np.asarray(slots, dtype=np.int64), np.zeros(0, dtype=np.int64))
         state = seeded_state(config, geometry)
-        for name, field in config.fields.items():
+        for name, field in config.active_fields.items():
             state.fields[name][...] = field.held_at or 0.0
         return state
 

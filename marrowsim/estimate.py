@@ -12,7 +12,7 @@ from marrowsim.geometry.sites import GAP
 
 BYTES_BASE = 240e6
 # The state with what is derived from it, and a checkpoint while it is packed; the field solver.
-BYTES_PER_VOXEL_STATE = 27.0
+BYTES_PER_VOXEL_STATE = 28.5
 BYTES_PER_VOXEL_SOLVER = 38.0
 SECONDS_PER_VOXEL_BUILDING = 0.5e-6
 SECONDS_PER_VOXEL_BONE = 0.6e-6

@@ -168,7 +168,7 @@ def local_thickness(phase, radius_step: float = 0.0, threads: int = 1) -> np.nda
     nearer than that. All spheres are fitted, none of them skipped; those of more than 40 voxels in
     diameter on a grid that is coarsened so that their radius stays above 10, with an error below one
     coarse voxel in their reach. The array border bounds no sphere. The mean of a plate is right to half
-    a voxel; that of a rod or sphere whose axis or centre lies between voxels is up to one voxel small.
+    a voxel; that of a rod or sphere whose axis or centre lies between voxels is up to two voxels small.
 
     Parameters
     ----------

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from marrowsim import tissues
 from marrowsim._engine import census
+from marrowsim.bone_readouts import BONE_READOUTS, BoneCensus, BoneReadout
 from marrowsim.processes.circulation import LEFT, SEEDED
 from marrowsim.processes.cycle import HEALTHY_OUTPUT, haematopoietic_output
 from marrowsim.state import State, Status
@@ -22,13 +24,25 @@ Measure = Callable[[State, "Census"], float]
 class Readout:
     """One column of readouts.csv: its name with the unit in brackets, what it means, and how it is measured.
 
-    `site` is the tissue (code) without which a run does not have the column.
+    A run has the column where it has the tissue `site` (code) and the process of that name enabled, and a region of
+    interest where the readout is of that, as far as these are given.
     """
 
     name: str
     meaning: str
     measure: Measure
     site: int | None = None
+    process: str | None = None
+    of_region: bool = False
+
+    def applies(self, state: State) -> bool:
+        """Whether a run has the column."""
+        config = state.config
+        return (
+            (self.site is None or self.site in state.geometry.ground)
+            and (self.process is None or config.processes[self.process].enabled)
+            and (not self.of_region or config.region is not None)
+        )
 
 
 class Census:
@@ -53,6 +67,16 @@ class Census:
         if len(state.slots):
             near = census.near_sites(cells.site[rows], state.slots, *state.tissue.shape)
             self.near_slot = np.bincount(cells.type[rows[near.astype(bool)]], minlength=len(config.cells))
+
+    @cached_property
+    def bone(self) -> BoneCensus:
+        """Bone of the specimen."""
+        return BoneCensus(self.state)
+
+    @cached_property
+    def bone_in_region(self) -> BoneCensus:
+        """Bone of the region of interest."""
+        return BoneCensus(self.state, self.state.region)
 
     def count(self, cell: str, *statuses: Status) -> int:
         """Cells of a type in any of the statuses."""
@@ -146,6 +170,18 @@ def _cells(cell: str, *statuses: Status) -> Measure:
 
 def _cells_in(cell: str, code: int) -> Measure:
     return lambda _, census_: census_.count_in(cell, code)
+
+
+def _of_bone(readout: BoneReadout, of_region: bool) -> Readout:
+    where = " in region" * of_region
+    return Readout(
+        f"{readout.name}{where} ({readout.unit})",
+        readout.meaning + ", in the region of interest" * of_region,
+        lambda _, counted: readout.measure(counted.bone_in_region if of_region else counted.bone),
+        tissues.MARROW,
+        "remodelling",
+        of_region,
+    )
 
 
 MARROW, SOFT = tissues.MARROW, tissues.SOFT
@@ -245,8 +281,10 @@ READOUTS: tuple[Readout, ...] = (
         SOFT,
     ),
     Readout("BV/TV (1)", "bone volume fraction of the specimen", bone_volume_fraction, MARROW),
+    *(_of_bone(readout, of_region=False) for readout in BONE_READOUTS if readout.everywhere),
+    *(_of_bone(readout, of_region=True) for readout in BONE_READOUTS),
 )
-"""The readouts of every run, as far as it has their sites. Each field adds its mean, 5th and 95th percentile in the
+"""The readouts of every run, as far as they apply to it. Each field adds its mean, 5th and 95th percentile in the
 marrow, and in the soft tissue."""
 
 SITES = ((MARROW, ""), (SOFT, " in soft tissue"))
@@ -264,7 +302,7 @@ def measure_readouts(state: State) -> dict[str, Any]:
     there = state.geometry.ground
     row: dict[str, Any] = {"time (h)": state.minutes / 60.0}
     for readout in READOUTS:
-        if readout.site is None or readout.site in there:
+        if readout.applies(state):
             row[readout.name] = readout.measure(state, counted)
     row |= drug_levels(state)
     for name, field in state.config.active_fields.items():

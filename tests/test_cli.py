@@ -208,3 +208,7 @@ def test_render(run, here):
     said = invoke("render", "a", "-o", "first.png", "--frame", "0").stdout
     assert said == "picture: first.png\n"
     assert (here / "first.png").read_bytes() != (run / "picture.png").read_bytes()
+    invoke("render", "a", "-o", "bone.png", "--layers", "bone,tumour")
+    assert (here / "bone.png").read_bytes() != (run / "picture.png").read_bytes()
+    wrong = invoke("render", "a", "--layers", "bon", code=2)
+    assert "did you mean 'bone'" in wrong.stderr

@@ -178,11 +178,15 @@ def render(
         Path | None, typer.Option("-o", "--output", metavar="PNG", help="Picture (default DIR/picture.png).")
     ] = None,
     frame: Annotated[int | None, typer.Option(help="Step number of the frame; the last one where not given.")] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,...", help="What to draw: bone,bone_change,osteoclast (default: the usual)."),
+    ] = None,
 ) -> None:
     """Draw a frame of a run with its readouts."""
     from marrowsim.cli.running import render_run  # noqa: PLC0415
 
-    render_run(folder, out, frame)
+    render_run(folder, out, frame, layers)
 
 
 @app.command()

@@ -20,6 +20,7 @@ from marrowsim.config.sections import (
     Injection,
     Output,
     Receptor,
+    Region,
     Seeding,
     SoftTissue,
     Stroma,
@@ -58,6 +59,8 @@ class Config(ParameterSet):
     seeding: list[Seeding] = []
     injection: list[Injection] = []
     dose: list[Dose] = []
+    region: Region | None = None
+    """region of interest: where bone is also measured by itself"""
     output: Output = Output()
     cells: dict[str, CellType]
     fields: dict[str, FieldType]

@@ -222,6 +222,7 @@ class Remodelling(ShippedProcess):
             return
         buried = state.occupant.reshape(-1)[voxels]
         buried = buried[buried >= 0]
+        buried = buried[state.cells.type[buried] != state.config.code("osteoclast")]  # they step into what they open
         state.tally("freed by resorption", buried)
         state.remove_cells(buried)
         state.count("resorbed:osteoclast", len(voxels))

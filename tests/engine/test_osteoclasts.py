@@ -165,7 +165,7 @@ def test_what_is_resorbed_is_rate_times_time_however_it_is_divided(amount, steps
 
 @pytest.mark.parametrize(("signal", "deepest"), [(0.1, 1), (1.0, 2), (3.0, 5)])
 def test_erosion_stops_at_the_depth_that_the_signal_gives(signal, deepest):
-    """2 (0.5 + L) / 1.5 voxels, to the nearest. A voxel that was opened from its side may count as deeper than it is."""
+    """2 (0.5 + L) / 1.5 voxels, to the nearest; a voxel that was opened from its side may count as deeper."""
     tissue, height = half_space((12, 8, 8), (1, 0, 0), 9)
     box = Box(tissue, [np.ravel_multi_index((9, 4, 4), tissue.shape)], signal)
     box.resorb(1.0, deepest=2.0, hops=2.0, steps=4000)

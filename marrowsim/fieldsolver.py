@@ -142,11 +142,9 @@ class FieldSolver:
         if relative.size:
             term("relative_diffusivity", relative.reshape(1, 1, -1))
         self._open_closed()
-        flipped = voxels[(self._levels[0].relative_of(voxels) > 0) != (relative > 0)]
         multigrid_faces.set_voxels(self._levels, voxels, np.ascontiguousarray(relative), self.threads)
-        if flipped.size:  # else pockets are what they were, and have the sinks that they had
-            self._witnesses = None
-            self._pockets.find_around(flipped)
+        self._witnesses = None
+        self._pockets.find_around(voxels)
 
     def solve(
         self,

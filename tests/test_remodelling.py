@@ -5,6 +5,7 @@ import pytest
 
 from marrowsim import Simulation, tissues
 from marrowsim.config import load_config
+from marrowsim.estimate import estimate
 from marrowsim.geometry.build import Geometry
 from marrowsim.processes import PROCESSES
 from marrowsim.processes.cavities import Cavities
@@ -313,6 +314,17 @@ def test_lining_cells_in_a_cavity_become_its_osteoblasts():
     kept = np.isin(cells.id, ids)
     assert np.count_nonzero(cells.type[kept] == run.config.code("lining")) < len(ids) / 2
     assert run.state.tallies["formed:osteoblast"] > 0
+
+
+def test_the_estimate_counts_what_remodelling_keeps():
+    kept, expected = {}, {}
+    for enabled in (False, True):
+        run = begin(**{"processes.remodelling.enabled": enabled})
+        voxels = run.state.tissue.size
+        kept[enabled] = sum(array.nbytes for _, array in run.state.parts() if array.size == voxels)
+        expected[enabled] = estimate(run.config)
+    assert expected[True].memory - expected[False].memory == kept[True] - kept[False] == 13 * voxels
+    assert expected[True].disk > 1.3 * expected[False].disk
 
 
 def test_runs_without_remodelling_have_nothing_of_it(make_state):

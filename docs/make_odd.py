@@ -16,7 +16,7 @@ from pathlib import Path
 
 from marrowsim import catalogue
 from marrowsim._engine.rng import Stream
-from marrowsim.cli.parameters import all_records
+from marrowsim.cli.parameters import all_records, preset_lines
 from marrowsim.config import SCENARIOS, load_config, scenario_text
 from marrowsim.processes import PROCESSES, SHIPPED
 from marrowsim.readouts import READOUTS
@@ -109,6 +109,17 @@ def arrows() -> str:
     return table(["arrow", "what it is", "knocked out by"], rows)
 
 
+def presets() -> str:
+    """The sets of values to start from."""
+    rows = [
+        [f"`{name}`" if number == 0 else "", meaning if number == 0 else "", f"`{key}` = {leaf['value']}",
+         leaf["range"], leaf["mark"], leaf["source"]]
+        for name, meaning, leaves in preset_lines()
+        for number, (key, leaf) in enumerate(leaves)
+    ]  # fmt: skip
+    return table(["preset", "what it is", "sets", "range", "mark", "source"], rows)
+
+
 def readouts() -> str:
     """The columns of readouts.csv."""
     return table(["column", "what it is"], [[f"`{item.name}`", item.meaning] for item in READOUTS])
@@ -132,7 +143,19 @@ def parameters() -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     block.__name__: block
-    for block in (tissues, state, cell_types, fields, schedule, streams, arrows, readouts, scenarios, parameters)
+    for block in (
+        tissues,
+        state,
+        cell_types,
+        fields,
+        schedule,
+        streams,
+        arrows,
+        presets,
+        readouts,
+        scenarios,
+        parameters,
+    )
 }
 
 

@@ -25,6 +25,7 @@ cdef struct Life:
     double differentiation   # 1/min while free
     double growth_gain
     double survival_gain
+    double factor_gain       # of the growth factor
 
 
 cdef struct Table:
@@ -42,11 +43,13 @@ cdef struct Ground:
     int32_t* occupant
     const float* oxygen
     const float* ligand
+    const float* factor      # NULL where there is none
     double oxygen_half
     double oxygen_necrotic
     double half_occupancy
     double desensitisation
     double half_signal
+    double factor_half
 
 cdef struct Fates:
     int32_t* row
@@ -61,22 +64,25 @@ def decide(uint64_t seed, uint32_t step, uint32_t substep, double dt,
            int32_t[:, :, ::1] occupant, uint8_t[:, :, ::1] tissue, uint8_t[::1] enterable,
            const float[:, :, ::1] oxygen, double oxygen_half, double oxygen_necrotic,
            const float[:, :, ::1] ligand, double half_occupancy, double desensitisation, double half_signal,
-           const double[:, ::1] lives, int32_t[::1] row, int32_t[::1] target, uint32_t[::1] claim,
-           uint8_t[::1] event, int threads):
+           const float[:, :, ::1] factor, double factor_half, const double[:, ::1] lives, int32_t[::1] row,
+           int32_t[::1] target, uint32_t[::1] claim, uint8_t[::1] event, int threads):
     """What happens to every free or bound cell in this sub-step, from the rates
 
-        division   k f(p) (1 + g a / (a + a_h)),  f(p) = p / (p + p_h), 0 below the necrotic oxygen p_n
+        division   k f(p) (1 + g a / (a + a_h) + b c / (c + c_h)),  f(p) = p / (p + p_h), 0 below the necrotic p_n
         death      d (1 - s a / (a + a_h))
         necrosis   below p_n;  differentiation  while free
 
-    with signal a = R theta / (1 + beta theta). A division needs a free voxel among the 26 around.
+    with signal a = R theta / (1 + beta theta), and a growth factor c. A division needs a free voxel among the 26
+    around.
 
     Parameters
     ----------
     seed, step, substep, dt : draws, and the length of the sub-step in minutes.
     ids ... dormant_until : columns of the cell table, shape (cells,).
     occupant, tissue, oxygen, ligand : shape (nz, ny, nx); `enterable` by tissue code, shape (256,).
-    lives : float64, shape (types, 7). Division, factor while bound, death, necrosis, differentiation, gains.
+    factor : shape (nz, ny, nx), c; or without voxels, for none. `factor_half` is c_h.
+    lives : float64, shape (types, 8). Division, factor while bound, death, necrosis, differentiation, gains g and s,
+        gain b.
     row, target, claim, event : OUT, shape (cells,). The cells to which something happens come first in them: row,
         for a division the site of the daughter and the claim on it, and the `Event`.
     threads : number of threads.
@@ -89,10 +95,14 @@ def decide(uint64_t seed, uint32_t step, uint32_t substep, double dt,
     if n == 0:
         return 0
     cdef Table table = Table(&ids[0], &types[0], &status[0], &site[0], &level[0], &dormant_until[0])
+    cdef const float* factors = NULL
+    if factor.shape[0] > 0:
+        factors = &factor[0, 0, 0]
     cdef Ground ground = Ground(
         Box(<int32_t> tissue.shape[0], <int32_t> tissue.shape[1], <int32_t> tissue.shape[2]), &tissue[0, 0, 0],
-        &enterable[0], &occupant[0, 0, 0], &oxygen[0, 0, 0], &ligand[0, 0, 0], oxygen_half, oxygen_necrotic,
-        half_occupancy, desensitisation, half_signal)
+        &enterable[0], &occupant[0, 0, 0], &oxygen[0, 0, 0], &ligand[0, 0, 0],
+        factors, oxygen_half, oxygen_necrotic, half_occupancy,
+        desensitisation, half_signal, factor_half)
     cdef Fates fates = Fates(&row[0], &event[0], &target[0], &claim[0])
     cdef const Life* by_type = <const Life*> &lives[0, 0]
     cdef uint64_t limits[KINDS]
@@ -120,7 +130,7 @@ def decide(uint64_t seed, uint32_t step, uint32_t substep, double dt,
 
 cdef double _most(const Life* life, int status) noexcept nogil:
     """A bound on the sum of the rates, wherever the cell is."""
-    cdef double division = life.division * max(1.0, 1.0 + life.growth_gain)
+    cdef double division = life.division * max(1.0, 1.0 + life.growth_gain + life.factor_gain)
     if status == BOUND:
         return division * life.bound_factor + life.death * max(1.0, 1.0 - life.survival_gain) + life.necrosis
     return division + life.death * max(1.0, 1.0 - life.survival_gain) + life.necrosis + life.differentiation
@@ -162,12 +172,16 @@ cdef inline Event _decide_one(double dt, uint32_t step, const Drawn* drawn, int 
         ground.half_signal)
     cdef bint necrotic = oxygen < ground.oxygen_necrotic
     cdef double division = 0.0
+    cdef double gain
     cdef double death = life.death * (1.0 - life.survival_gain * signal)
     cdef double necrosis = life.necrosis if necrotic else 0.0
     cdef double differentiation = life.differentiation if table.status[row] == FREE else 0.0
     cdef double total, pick
     if not necrotic and <int32_t> step >= table.dormant_until[row]:
-        division = life.division * saturating(oxygen, ground.oxygen_half) * (1.0 + life.growth_gain * signal)
+        gain = 1.0 + life.growth_gain * signal
+        if ground.factor != NULL:
+            gain = gain + life.factor_gain * saturating(ground.factor[site], ground.factor_half)
+        division = life.division * saturating(oxygen, ground.oxygen_half) * gain
         if table.status[row] == BOUND:
             division = division * life.bound_factor
     total = division + death + necrosis + differentiation

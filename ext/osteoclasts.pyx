@@ -8,12 +8,13 @@ import numpy as np
 
 from libc.math cimport sqrt
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from .lattice cimport Box, NOWHERE, face_neighbours, faces_on, moore_neighbours
+from .lattice cimport Box, FREE, NOWHERE, face_neighbours, faces_on, moore_neighbours
 from .mathematics cimport event_probability, hill_inhibition
 from .rng cimport STREAM_FUSION, STREAM_OSTEOCLAST, below, philox, unit
 
 cdef enum:
-    DRAW_LIFE = 65535    # draw number of the end of life; sub-steps count from 0
+    DRAW_LIFE = 65535    # of STREAM_OSTEOCLAST: the end of life; sub-steps count from 0
+    DRAW_SQUEEZE = 1     # of STREAM_FUSION
 
 
 cdef struct Lattice:
@@ -24,6 +25,67 @@ cdef struct Lattice:
     int32_t* occupant
     float* content
     uint8_t* depth
+    const uint8_t* types
+    const uint8_t* status
+    const uint8_t* yields
+
+
+cdef inline double _share(double signal, double half, double exponent) noexcept nogil:
+    """L^n / (half^n + L^n)."""
+    return 1.0 - hill_inhibition(signal, half, exponent) if signal > 0.0 else 0.0
+
+
+cdef inline double _vigour(double signal, double half, double exponent, double least) noexcept nogil:
+    """least + (1 - least) 2 H(L): 1 at L = half, least without signal."""
+    return least + (1.0 - least) * 2.0 * _share(signal, half, exponent)
+
+
+cdef inline bint _gives_way(int32_t row, const uint8_t* types, const uint8_t* status,
+                            const uint8_t* yields) noexcept nogil:
+    return status[row] == FREE and yields[types[row]]
+
+
+cdef inline void _swap(int32_t row, int32_t target, int32_t* site, int32_t* occupant) noexcept nogil:
+    """Move a cell to a voxel; who stands there comes to where it was."""
+    cdef int32_t here = site[row]
+    cdef int32_t other = occupant[target]
+    occupant[here] = other
+    if other >= 0:
+        site[other] = here
+    occupant[target] = row
+    site[row] = target
+
+
+def squeeze(uint64_t seed, uint32_t step, double dt, const int32_t[::1] rows, const int64_t[::1] ids,
+            const uint8_t[::1] types, const uint8_t[::1] status, int32_t[::1] site, int32_t[:, :, ::1] occupant,
+            const uint8_t[::1] yields, double rate):
+    """Cells change places with others that give way, at a rate: each time with who is at one face, at random.
+
+    Parameters
+    ----------
+    seed, step, dt : draws (by cell), and the length of the step in minutes.
+    rows : int32. The cells, in the order in which they act.
+    ids, types, status, site, occupant : columns of the cell table and lattice; sites change.
+    yields : uint8, shape (256,). 1 for the types whose free cells give way.
+    rate : 1/min.
+    """
+    cdef Box box = Box(<int32_t> occupant.shape[0], <int32_t> occupant.shape[1], <int32_t> occupant.shape[2])
+    cdef double chance = event_probability(rate, dt)
+    cdef int32_t around[6]
+    cdef uint32_t words[4]
+    cdef int32_t target, other
+    cdef Py_ssize_t i
+    for i in range(rows.shape[0]):
+        philox(seed, STREAM_FUSION, step, <uint64_t> ids[rows[i]], DRAW_SQUEEZE, words)
+        if unit(words[0]) >= chance:
+            continue
+        face_neighbours(box, site[rows[i]], around)
+        target = around[below(words[1], 6)]
+        if target == NOWHERE:
+            continue
+        other = (&occupant[0, 0, 0])[target]
+        if other >= 0 and _gives_way(other, &types[0], &status[0], &yields[0]):
+            _swap(rows[i], target, &site[0], &occupant[0, 0, 0])
 
 
 def found(uint64_t seed, uint32_t step, double dt, const int32_t[::1] rows, const int64_t[::1] ids,
@@ -50,7 +112,7 @@ def found(uint64_t seed, uint32_t step, double dt, const int32_t[::1] rows, cons
     cdef Box box = Box(<int32_t> tissue.shape[0], <int32_t> tissue.shape[1], <int32_t> tissue.shape[2])
     cdef uint32_t words[4]
     cdef double most = event_probability(rate * sqrt(6.0), dt)
-    cdef double effective, share
+    cdef double share
     cdef Py_ssize_t i
     cdef int faces
     made = []
@@ -61,8 +123,7 @@ def found(uint64_t seed, uint32_t step, double dt, const int32_t[::1] rows, cons
         faces = faces_on(box, site[rows[i]], &tissue[0, 0, 0], &solid[0])
         if faces == 0:
             continue
-        effective = scale * (&signal[0, 0, 0])[site[rows[i]]]
-        share = 1.0 - hill_inhibition(effective, half, exponent) if effective > 0.0 else 0.0
+        share = _share(scale * (&signal[0, 0, 0])[site[rows[i]]], half, exponent)
         if unit(words[0]) < event_probability(rate * sqrt(<double> faces) * share, dt):
             made.append((rows[i], words[1]))
     return np.ascontiguousarray(np.array(made, dtype=np.int64).reshape(-1, 2).T)
@@ -122,15 +183,17 @@ def fuse(const int64_t[::1] founders, const int64_t[::1] ids, uint8_t[::1] types
 
 
 def expire(uint64_t seed, uint32_t step, double dt, const int32_t[::1] rows, const int64_t[::1] ids,
-           const int32_t[::1] site, const float[:, :, ::1] signal, double scale, double life, double least):
-    """Which osteoclasts die, at rate 1 / (life (least + L)), L the signal times a scale: uint8, shape (n,).
+           const int32_t[::1] site, const float[:, :, ::1] signal, double scale, double half, double exponent,
+           double least, double life):
+    """Which osteoclasts die, at rate 1 / (life V), V = least + (1 - least) 2 H(L): uint8, shape (n,).
 
     Parameters
     ----------
     seed, step, dt : draws (by cell), and the length of the step in minutes.
     rows : int32, shape (n,). Their rows; `ids`, `site` are columns of the cell table.
     signal : shape (nz, ny, nx).
-    scale, life, least : factor on the signal, mean life (min) at L = 1 - least, and what is left of it without signal.
+    scale, half, exponent : as in `found`.
+    least, life : share of the life that is left without signal, and the mean life (min) at L = half.
     """
     cdef uint32_t words[4]
     cdef Py_ssize_t i
@@ -138,35 +201,37 @@ def expire(uint64_t seed, uint32_t step, double dt, const int32_t[::1] rows, con
     dies = np.zeros(rows.shape[0], dtype=np.uint8)
     cdef uint8_t[::1] view = dies
     for i in range(rows.shape[0]):
-        rate = 1.0 / (life * (least + scale * (&signal[0, 0, 0])[site[rows[i]]]))
+        rate = 1.0 / (life * _vigour(scale * (&signal[0, 0, 0])[site[rows[i]]], half, exponent, least))
         philox(seed, STREAM_OSTEOCLAST, step, <uint64_t> ids[rows[i]], DRAW_LIFE, words)
         view[i] = unit(words[0]) < event_probability(rate, dt)
     return dies
 
 
 def resorb(uint64_t seed, uint32_t step, uint32_t substep, double dt, const int32_t[::1] rows,
-           const int64_t[::1] ids, int32_t[::1] site, int32_t[:, :, ::1] occupant, uint8_t[:, :, ::1] tissue,
+           const int64_t[::1] ids, const uint8_t[::1] types, const uint8_t[::1] status, int32_t[::1] site,
+           const uint8_t[::1] yields, int32_t[:, :, ::1] occupant, uint8_t[:, :, ::1] tissue,
            const uint8_t[::1] solid, const uint8_t[::1] enterable, uint8_t opened, float[:, :, ::1] content,
-           uint8_t[:, :, ::1] depth, const float[:, :, ::1] signal, double scale, double least, double amount,
-           double deepest, double hop_rate):
+           uint8_t[:, :, ::1] depth, const float[:, :, ::1] signal, double scale, double half, double exponent,
+           double least, double amount, double deepest, double hop_rate):
     """Osteoclasts take content from the solid around them; a voxel without content is open from then on.
 
     Of the solid among the 26 voxels around, an osteoclast takes the one that has been started on, else the one with
-    most open faces, at random between equals, and none deeper than `deepest` (least + L): the depth of a voxel is one
-    more than the least of the open voxels at its faces. Where there is none it steps, at a rate, to a free voxel
-    around it that has solid among its own 26, or where there is no such one to any free voxel.
+    most open faces, at random between equals, and none deeper than `deepest` times V: the depth of a voxel is one
+    more than the least of the open voxels at its faces. Where there is none it steps, at a rate, to a voxel around it
+    that has solid among its own 26, or where there is no such one to any; a cell there gives way and changes places.
 
     Parameters
     ----------
     seed, step, substep, dt : draws (by cell), and the length of the sub-step in minutes.
     rows : int32. Osteoclasts, in the order in which they act.
-    ids, site, occupant : columns of the cell table and lattice; sites change where they step.
+    ids, types, status, site, occupant : columns of the cell table and lattice; sites change where they step.
+    yields : uint8, shape (256,). 1 for the types whose free cells give way.
     tissue : changed to `opened` where nothing is left. `solid`, `enterable` by tissue code, shape (256,).
     content : float32, shape (nz, ny, nx). 1 in a whole voxel of the solid.
     depth : uint8, shape (nz, ny, nx). Of open voxels that were solid; written where one opens.
-    signal, scale, least : L is the signal times the scale.
+    signal, scale, half, exponent, least : of V, as in `expire`.
     amount : content that one takes in the sub-step.
-    deepest : depth in voxels at L = 1 - least.
+    deepest : depth in voxels at L = half.
     hop_rate : steps per minute.
 
     Returns
@@ -175,7 +240,8 @@ def resorb(uint64_t seed, uint32_t step, uint32_t substep, double dt, const int3
     """
     cdef Lattice lattice = Lattice(
         Box(<int32_t> tissue.shape[0], <int32_t> tissue.shape[1], <int32_t> tissue.shape[2]), &tissue[0, 0, 0],
-        &solid[0], &enterable[0], &occupant[0, 0, 0], &content[0, 0, 0], &depth[0, 0, 0])
+        &solid[0], &enterable[0], &occupant[0, 0, 0], &content[0, 0, 0], &depth[0, 0, 0], &types[0], &status[0],
+        &yields[0])
     cdef uint32_t words[4]
     cdef double left, taken, limit
     cdef int32_t here, target, reached
@@ -188,7 +254,7 @@ def resorb(uint64_t seed, uint32_t step, uint32_t substep, double dt, const int3
         here = site[row]
         philox(seed, STREAM_OSTEOCLAST, step, <uint64_t> ids[row], substep, words)
         shuffle = words[0] | 1
-        limit = deepest * (least + scale * (&signal[0, 0, 0])[here]) + 0.5
+        limit = deepest * _vigour(scale * (&signal[0, 0, 0])[here], half, exponent, least) + 0.5
         left = amount
         target = here
         while left > 1e-6:
@@ -208,9 +274,7 @@ def resorb(uint64_t seed, uint32_t step, uint32_t substep, double dt, const int3
         if target == NOWHERE and unit(words[2]) < event_probability(hop_rate, dt):
             target = _next_site(&lattice, here, words[3])
             if target != NOWHERE:
-                lattice.occupant[here] = NOWHERE
-                lattice.occupant[target] = row
-                site[row] = target
+                _swap(row, target, &site[0], lattice.occupant)
     return np.array(made, dtype=np.int64)
 
 
@@ -257,7 +321,7 @@ cdef int32_t _choose(const Lattice* lattice, int32_t site, double limit, uint32_
 
 
 cdef int32_t _next_site(const Lattice* lattice, int32_t site, uint32_t word) noexcept nogil:
-    """A free voxel around a site, beside the solid if there is one; each as likely."""
+    """A voxel around a site that is free or holds a cell that gives way, beside the solid if there is one."""
     cdef int32_t around[26]
     cdef int32_t further[26]
     cdef int32_t beside[26]
@@ -266,8 +330,11 @@ cdef int32_t _next_site(const Lattice* lattice, int32_t site, uint32_t word) noe
     cdef uint32_t count = 0
     cdef uint32_t total = 0
     cdef int i, j, m
+    cdef int32_t other
     for i in range(n):
-        if lattice.occupant[around[i]] != NOWHERE or not lattice.enterable[lattice.tissue[around[i]]]:
+        other = lattice.occupant[around[i]]
+        if not lattice.enterable[lattice.tissue[around[i]]] or (
+                other != NOWHERE and not _gives_way(other, lattice.types, lattice.status, lattice.yields)):
             continue
         free[total] = around[i]
         total = total + 1

@@ -22,6 +22,8 @@ SECONDS_PER_VOXEL_BONE = 0.6e-6
 SECONDS_PER_VOXEL_STEP = 18e-9
 SECONDS_PER_CELL_STEP = 90e-9
 SECONDS_PER_VOXEL_READOUTS = 10e-9
+# Morphometry of bone that is remodelled, at every row of readouts.
+SECONDS_PER_VOXEL_STRUCTURE = 1.3e-6
 SECONDS_PER_VOXEL_FRAME = 100e-9
 SECONDS_PER_VOXEL_CHECKPOINT = 130e-9
 FRAME_BYTES_PER_VOXEL = 3.0
@@ -74,7 +76,8 @@ def estimate(config: Config, extent: tuple[float, float, float] | None = None) -
     frames = 2 + minutes // output.frames_every
     writing = frames * SECONDS_PER_VOXEL_FRAME
     writing += (2 + minutes // output.checkpoint_every) * SECONDS_PER_VOXEL_CHECKPOINT
-    writing += (1 + minutes // output.readouts_every) * SECONDS_PER_VOXEL_READOUTS
+    structure = SECONDS_PER_VOXEL_STRUCTURE * config.processes["remodelling"].enabled
+    writing += (1 + minutes // output.readouts_every) * (SECONDS_PER_VOXEL_READOUTS + structure)
     building = SECONDS_PER_VOXEL_BUILDING + SECONDS_PER_VOXEL_BONE * (config.geometry.kind == "trabecular")
     solved = sum(field.held_at is None for field in config.active_fields.values()) / 2
     stroma = config.stroma

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from marrowsim import tissues
 from marrowsim._engine import census
+from marrowsim.bone_readouts import BONE_READOUTS, BoneCensus, BoneReadout
 from marrowsim.processes.circulation import LEFT, SEEDED
 from marrowsim.processes.cycle import HEALTHY_OUTPUT, haematopoietic_output
 from marrowsim.state import State, Status
+from marrowsim.vicious_cycle import FACTORS, loop_gain
 
 Measure = Callable[[State, "Census"], float]
 
@@ -22,13 +25,25 @@ Measure = Callable[[State, "Census"], float]
 class Readout:
     """One column of readouts.csv: its name with the unit in brackets, what it means, and how it is measured.
 
-    `site` is the tissue (code) without which a run does not have the column.
+    A run has the column where it has the tissue `site` (code) and the process of that name enabled, and a region of
+    interest where the readout is of that, as far as these are given.
     """
 
     name: str
     meaning: str
     measure: Measure
     site: int | None = None
+    process: str | None = None
+    of_region: bool = False
+
+    def applies(self, state: State) -> bool:
+        """Whether a run has the column."""
+        config = state.config
+        return (
+            (self.site is None or self.site in state.geometry.ground)
+            and (self.process is None or config.processes[self.process].enabled)
+            and (not self.of_region or config.region is not None)
+        )
 
 
 class Census:
@@ -53,6 +68,21 @@ class Census:
         if len(state.slots):
             near = census.near_sites(cells.site[rows], state.slots, *state.tissue.shape)
             self.near_slot = np.bincount(cells.type[rows[near.astype(bool)]], minlength=len(config.cells))
+
+    @cached_property
+    def bone(self) -> BoneCensus:
+        """Bone of the specimen."""
+        return BoneCensus(self.state)
+
+    @cached_property
+    def vicious_cycle(self) -> dict[str, float]:
+        """Elasticities of the loop of tumour and bone."""
+        return loop_gain(self.state)
+
+    @cached_property
+    def bone_in_region(self) -> BoneCensus:
+        """Bone of the region of interest."""
+        return BoneCensus(self.state, self.state.region)
 
     def count(self, cell: str, *statuses: Status) -> int:
         """Cells of a type in any of the statuses."""
@@ -136,6 +166,10 @@ def progenitor_share(state: State, _: Census) -> float:
     return made["epc"] / sum(made.values()) if any(made.values()) else float("nan")
 
 
+def _of_cycle(factor: str) -> Measure:
+    return lambda _, census_: census_.vicious_cycle[factor]
+
+
 def _events(what: str, cell: str) -> Measure:
     return lambda state, _: state.tallies.get(f"{what}:{cell}", 0)
 
@@ -146,6 +180,18 @@ def _cells(cell: str, *statuses: Status) -> Measure:
 
 def _cells_in(cell: str, code: int) -> Measure:
     return lambda _, census_: census_.count_in(cell, code)
+
+
+def _of_bone(readout: BoneReadout, of_region: bool) -> Readout:
+    where = " in region" * of_region
+    return Readout(
+        f"{readout.name}{where} ({readout.unit})",
+        readout.meaning + ", in the region of interest" * of_region,
+        lambda _, counted: readout.measure(counted.bone_in_region if of_region else counted.bone),
+        tissues.MARROW,
+        "remodelling",
+        of_region,
+    )
 
 
 MARROW, SOFT = tissues.MARROW, tissues.SOFT
@@ -244,9 +290,22 @@ READOUTS: tuple[Readout, ...] = (
         perfused_fraction(SOFT, tissues.CAPILLARY),
         SOFT,
     ),
+    *(
+        Readout(f"{words} (1)", meaning, _of_cycle(factor), MARROW, "remodelling")
+        for words, meaning, factor in (
+            ("rankl from tumour", "share of the signal at the osteoclasts that the tumour secretes", FACTORS[0]),
+            (
+                "loop gain",
+                "relative change of the tumour's division rate by what a relative change of that does",
+                FACTORS[3],
+            ),
+        )
+    ),
     Readout("BV/TV (1)", "bone volume fraction of the specimen", bone_volume_fraction, MARROW),
+    *(_of_bone(readout, of_region=False) for readout in BONE_READOUTS if readout.everywhere),
+    *(_of_bone(readout, of_region=True) for readout in BONE_READOUTS),
 )
-"""The readouts of every run, as far as it has their sites. Each field adds its mean, 5th and 95th percentile in the
+"""The readouts of every run, as far as they apply to it. Each field adds its mean, 5th and 95th percentile in the
 marrow, and in the soft tissue."""
 
 SITES = ((MARROW, ""), (SOFT, " in soft tissue"))
@@ -264,7 +323,7 @@ def measure_readouts(state: State) -> dict[str, Any]:
     there = state.geometry.ground
     row: dict[str, Any] = {"time (h)": state.minutes / 60.0}
     for readout in READOUTS:
-        if readout.site is None or readout.site in there:
+        if readout.applies(state):
             row[readout.name] = readout.measure(state, counted)
     row |= drug_levels(state)
     for name, field in state.config.active_fields.items():
@@ -281,11 +340,16 @@ def measure_readouts(state: State) -> dict[str, Any]:
 
 
 def drug_levels(state: State) -> dict[str, float]:
-    """Level (nM) of every drug that is dosed, at this moment."""
+    """Level (nM) of every drug that is dosed, at this moment, and that in bone of those that bind there."""
     config = state.config
-    amounts = state.records.get("drugs/body", np.zeros(len(config.dosed)))
-    levels = zip(config.dosed, amounts, strict=True)
-    return {f"{name} (nM)": float(config.drugs[name].level(amount)) for name, amount in levels}
+    none = np.zeros(len(config.dosed))
+    levels = {}
+    for number, name in enumerate(config.dosed):
+        drug = config.drugs[name]
+        levels[f"{name} (nM)"] = float(drug.level(state.records.get("drugs/body", none)[number]))
+        if drug.bone_share:
+            levels[f"{name} in bone (nM)"] = float(drug.bone_level(state.records.get("drugs/bone", none)[number]))
+    return levels
 
 
 def summary(values: np.ndarray, tissue: np.ndarray, code: int, percents: tuple[float, ...]) -> tuple[float, ...]:

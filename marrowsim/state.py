@@ -13,6 +13,7 @@ from marrowsim import tissues
 from marrowsim._engine import census
 from marrowsim.config import Config
 from marrowsim.geometry.build import Geometry
+from marrowsim.geometry.region import region_mask
 
 # Rows are put in order when successive ones of a sample lie this share of the lattice apart on average: it is 2/3 of
 # twice the share of the rows that are out of place.
@@ -226,6 +227,13 @@ class State:
             return None
         return np.unique(np.concatenate([np.zeros(0, np.int64), *changes]))
 
+    @cached_property
+    def region(self) -> np.ndarray | None:
+        """Voxels of the region of interest: bool, shape of `tissue`; None where the scenario names none."""
+        if self.config.region is None:
+            return None
+        return region_mask(self.config.region, self.geometry.tissue, self.geometry.spacing)
+
     @property
     def minutes(self) -> float:
         """Simulated time."""
@@ -240,6 +248,18 @@ class State:
         """Count an event so many times, under its whole name."""
         if number:
             self.tallies[what] = self.tallies.get(what, 0) + int(number)
+
+    def tally_voxels(self, event: str, voxels: np.ndarray) -> None:
+        """Count an event that happened to voxels (flat indices), "what:cell type", overall and in the region."""
+        self.count(event, len(voxels))
+        if self.region is not None:
+            self.count(self.region_tally(event), np.count_nonzero(self.region.reshape(-1)[voxels]))
+
+    @staticmethod
+    def region_tally(event: str) -> str:
+        """The name under which an event in the region of interest is counted."""
+        what, cell = event.split(":")
+        return f"{what} in region:{cell}"
 
     def add_cells(
         self,
@@ -284,7 +304,10 @@ class State:
         return receptor.dissociation_constant * (1.0 + antagonist + self.inhibition("cxcr4"))
 
     def inhibition(self, target: str) -> float:
-        """Sum over the drugs given of level / inhibition constant at a target: 0 without any, 1 at a half."""
+        """Sum over the drugs given of level / inhibition constant at a target: 0 without any, 1 at a half.
+
+        The level is that in the body, or in bone for a drug that binds there.
+        """
         levels = self.records.get("drugs/level", ())
         constants = (self.config.drugs[name].inhibits.get(target) for name in self.config.dosed)
         return float(sum(level / constant for level, constant in zip(levels, constants, strict=False) if constant))

@@ -180,6 +180,13 @@ def test_arrows():
     assert all(name in table for name in arrows)
 
 
+def test_presets():
+    presets = json.loads(invoke("parameters", "--presets", "--json").stdout)
+    table = invoke("parameters", "--presets").stdout
+    assert presets["myeloma"]["set"]["cells.tumour.bone_growth_gain"]["value"] == 0.0
+    assert all(name in table for name in presets)
+
+
 def test_measure_a_run_and_an_image(run, here):
     of_run = json.loads(invoke("measure", "a", "--json").stdout)
     assert of_run["spacing (um)"] == 10.0
@@ -201,3 +208,7 @@ def test_render(run, here):
     said = invoke("render", "a", "-o", "first.png", "--frame", "0").stdout
     assert said == "picture: first.png\n"
     assert (here / "first.png").read_bytes() != (run / "picture.png").read_bytes()
+    invoke("render", "a", "-o", "bone.png", "--layers", "bone,tumour")
+    assert (here / "bone.png").read_bytes() != (run / "picture.png").read_bytes()
+    wrong = invoke("render", "a", "--layers", "bon", code=2)
+    assert "did you mean 'bone'" in wrong.stderr

@@ -81,6 +81,39 @@ def test_every_arrow_changes_what_it_says_and_nothing_else(arrow):
         assert any(key.startswith(parts[0]) and key.endswith(parts[-1]) for parts in allowed), key
 
 
+def preset_leaves(name):
+    values = catalogue.load("presets")[name]["set"]
+    return dict(pair for section in values for pair in catalogue.leaves(values[section], section))
+
+
+@pytest.mark.parametrize("preset", list(catalogue.load("presets")))
+def test_every_preset_sets_what_it_says_and_nothing_else(preset):
+    """Against the catalogue with the same values given one by one; every value is a parameter with source and mark."""
+    leaves = preset_leaves(preset)
+    config = load({"presets": [preset]})
+    assert config == load({"presets": [preset]} | {key: leaf["value"] for key, leaf in leaves.items()})
+    single = load({key: leaf["value"] for key, leaf in leaves.items()}).resolved()
+    assert config.resolved() == single | {"presets": [preset]}
+    for leaf in leaves.values():
+        assert leaf["source"] and leaf["range"]
+        assert set(leaf["mark"].split("/")) <= set(MARKS)
+
+
+def test_presets_stand_below_the_scenario_and_knockouts_above():
+    def gain(*presets, **changes):
+        own = {f"cells.tumour.{name}": value for name, value in changes.items() if name != "knockouts"}
+        config = load({"presets": list(presets), "knockouts": changes.get("knockouts", [])} | own)
+        return config.cells["tumour"].bone_growth_gain
+
+    assert gain() == gain("breast") == gain("myeloma", "breast") == 0.8
+    assert gain("myeloma") == gain("breast", "myeloma") == 0.0
+    assert gain("myeloma", bone_growth_gain=1.2) == 1.2
+    assert gain("breast", bone_growth_gain=1.2, knockouts=["TGF-beta->growth"]) == 0.0
+    child = load({"presets": ["myeloma"], "cells.child": {"like": "tumour", "label": "child"}})
+    assert child.cells["child"].bone_growth_gain == 0.0
+    assert load_config(child.resolved(), PROCESSES) == child
+
+
 def flat(node, prefix=""):
     if isinstance(node, dict):
         return {key: value for name, child in node.items() for key, value in flat(child, f"{prefix}{name}.").items()}

@@ -15,7 +15,7 @@ LAYERS = [
     {"pockets", "fieldinputs", "fieldsolver", "bone_morphometry"},
     {"geometry"},
     {"state", "seeding"},
-    {"processes", "readouts"},
+    {"processes", "readouts", "bone_readouts", "vicious_cycle"},
     {"schedule"},
     {"simulation", "provenance", "estimate", "validation"},
     {"storage"},

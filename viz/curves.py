@@ -20,6 +20,8 @@ PANELS = (
             r"tumour (in niches|bound)",
         ),
     ),
+    ("Bone resorbed and formed", (r"bone resorbed", r"bone formed")),
+    ("Bone surface with", (r"es/bs", r"oc\.s/bs", r"ob\.s/bs")),
     ("Tumour cells of the primary", (r"tumour in soft tissue",)),
     ("Tumour cells at the niches", (r"tumour at niches", r"tumour in niches")),
     ("HPCs in niches", (r"hpc (in niches|bound)",)),
@@ -40,7 +42,16 @@ BESIDE = {"textcoords": "offset points", "fontsize": 8, "va": "center"}
 
 COLUMN = re.compile(r"(?P<name>.*?)\s*[(\[](?P<unit>[^()\[\]]*)[)\]]\s*$")
 # Words of column names as a reader says them.
-SPOKEN = {"hpc": "HPC", "hpcs": "HPCs", "cxcl12": "CXCL12", "bound": "in niches", "car": "CAR"}
+SPOKEN = {
+    "es/bs": "erosion",
+    "oc.s/bs": "osteoclasts",
+    "ob.s/bs": "osteoblasts",
+    "hpc": "HPC",
+    "hpcs": "HPCs",
+    "cxcl12": "CXCL12",
+    "bound": "in niches",
+    "car": "CAR",
+}
 
 HOURS = {"min": 1 / 60, "h": 1.0, "d": 24.0, "day": 24.0, "days": 24.0}
 

@@ -228,7 +228,8 @@ def picture(
     path : where to write it: .png, .pdf or .svg.
     title : the heading.
     size : width and height in pixels.
-    layers : names of layers to draw (`marrowsim.viz.layers.LAYERS`), None for the usual ones.
+    layers : names of layers to draw (`marrowsim.viz.layers.LAYERS`), also as one text with commas between them;
+        None for the usual ones.
     camera : a name of `marrowsim.viz.cameras.CAMERAS` or (azimuth, elevation) in degrees.
 
     Raises

@@ -17,6 +17,8 @@ WORDS = (
     ("tumour", "arrested", "arrested in a vessel"),
     ("hpc", "bound", "HPC in a niche"),
     ("tumour", "free", "on the move"),
+    ("osteoclast", "free", "osteoclast"),
+    ("osteoblast", "free", "osteoblast"),
     ("niche", None, "vacant niche"),
     ("car", "free", "CAR cell"),
 )

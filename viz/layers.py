@@ -22,10 +22,10 @@ TISSUE_LAYERS = {
 }
 
 # Every layer by the name a user gives it; a frame may add cell types and fields of its own.
-LAYERS = (*TISSUE_LAYERS, "niches", *palette.CELLS, *palette.FIELDS)
+LAYERS = (*TISSUE_LAYERS, "bone_change", "niches", *palette.CELLS, *palette.FIELDS)
 
 # Drawn only when asked for: they hide what the picture is about.
-ON_REQUEST = ("lining", "fibroblast", "oxygen")
+ON_REQUEST = ("lining", "osteocyte", "fibroblast", "oxygen")
 
 # Nearest to the eye last, so that the rare are not hidden by the many.
 STATUSES = ("free", "arrested", "bound")
@@ -34,6 +34,8 @@ STATUSES = ("free", "arrested", "bound")
 def present(frame) -> tuple[str, ...]:
     """Names of the layers that this frame holds something of."""
     names = [name for name, code in TISSUE_LAYERS.items() if (frame.tissue == code).any()]
+    if frame.bone_change is not None and frame.bone_change.any():
+        names.append("bone_change")
     if len(frame.slots):
         names.append("niches")
     kinds = {str(kind) for kind in frame.cells["type"].unique()}
@@ -162,10 +164,13 @@ def middle(box: Box, axis: int) -> Box:
 
 
 def _counts(frame, axes: Sequence[int], kind: str, status: str | None) -> np.ndarray:
-    """Number of cells (or of vacant niche places, kind "niche") a voxel column, along the axes kept.
+    """Number of cells (or of vacant niche places, kind "niche", or of voxels, kind "bone lost") a voxel column, along
+    the axes kept.
 
     Where there are niches, cells at the soft-tissue site do not count: a view of the many there shows nothing else.
     """
+    if kind == "bone lost":
+        return np.count_nonzero(frame.bone_change < 0, axis=tuple(set(range(3)) - set(axes))).astype(float)
     if kind == "niche":
         table = frame.slots[~frame.slots["occupied"].to_numpy(bool)]
     else:
@@ -185,6 +190,7 @@ SIGHTS = (
     ("tumour", "free", 1.0),
     ("hpc", "bound", 1.0),
     ("niche", None, 0.5),
+    ("bone lost", None, 1.0),
 )
 
 
@@ -196,6 +202,8 @@ def _interest(frame, axes: Sequence[int], window: Sequence[int]) -> np.ndarray:
     enterable = IS_ENTERABLE[frame.tissue].mean(axis=tuple(set(range(3)) - set(axes)))
     score = uniform_filter(enterable, window, mode="constant")
     for kind, status, weight in SIGHTS:
+        if kind == "bone lost" and frame.bone_change is None:
+            continue
         counts = _counts(frame, axes, kind, status)
         inside = uniform_filter(counts, window, mode="constant") * np.prod(window)
         score = score + weight * np.log1p(np.maximum(inside, 0))
@@ -256,6 +264,7 @@ class Part:
         low = box.bounds(frame.spacing)[0]
         self.spacing = frame.spacing
         self.tissue = frame.tissue[box.slices]
+        self.bone_change = None if frame.bone_change is None else frame.bone_change[box.slices]
         self.cells, self.slots = (
             box.inside(table, frame.spacing).assign(
                 **{axis: lambda rows, a=axis, d=d: rows[a] - d for axis, d in zip("xyz", low, strict=True)}

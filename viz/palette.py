@@ -49,6 +49,9 @@ TISSUES = {
     SPROUT: Style("#F4C2B8", "Sprout (no blood flow yet)", opacity=0.7),
 }
 
+BONE_LOST = Style("#5B1FD6", "Bone lost (mm³)", opacity=0.42)
+BONE_FORMED = Style("#00707A", "Bone formed (mm³)")
+
 CELLS = {
     "tumour": {
         "arrested": Style(SKY, "Tumour cell, arrested in a vessel", 1.3),
@@ -70,6 +73,10 @@ CELLS = {
         "free": Style(PURPLE, "Endothelial progenitor (EPC)"),
     },
     "tip": {"free": Style("#B0123B", "Tip of a sprout", 1.1)},
+    "osteoclast": {"free": Style("#1E0606", "Osteoclast (resorbs bone)", 2.2)},
+    "ocp": {"free": Style("#8976FF", "Osteoclast precursor", 0.6)},
+    "osteoblast": {"free": Style("#9DFFFF", "Osteoblast (forms bone)", 1.1)},
+    "osteocyte": {"free": Style("#5B4A2F", "Osteocyte (in bone)", 0.5)},
     "lining": {"free": Style("#B79F6A", "Bone-lining cell", 0.6)},
     "fibroblast": {"free": Style("#7F9C8F", "Fibroblast", 0.6)},
 }
@@ -85,6 +92,25 @@ FIELDS = {
         "mmHg",
         "Oxygen",
     ),
+    "rankl": FieldStyle(
+        LinearSegmentedColormap.from_list("rankl", ["#FCFAF5", "#F3D9A4", "#E59A3C", "#A34E12", "#4A1E06"]),
+        "",
+        "RANKL signal (1 in health)",
+    ),
+    "tgf_beta": FieldStyle(
+        LinearSegmentedColormap.from_list("tgf_beta", ["#F7FAFA", "#BFE0DC", "#5FB3A8", "#1F7268", "#08332E"]),
+        "",
+        "TGF-beta",
+    ),
+}
+
+# Curves of bone, by the name of the column.
+BONE_CURVES = {
+    "bone resorbed": BONE_LOST.colour,
+    "bone formed": BONE_FORMED.colour,
+    "ES/BS": BONE_LOST.colour,
+    "Oc.S/BS": CELLS["osteoclast"]["free"].colour,
+    "Ob.S/BS": BONE_FORMED.colour,
 }
 
 # Curves that are not of one cell type (marrow, slots, ...) and types or fields added by a catalogue.
@@ -115,6 +141,8 @@ def curve_colour(column: str, index: int) -> str:
     index : the curve's place in its panel, which chooses a spare colour where nothing is named.
     """
     words = column.lower().replace("_", " ").split()
+    if column in BONE_CURVES:
+        return BONE_CURVES[column]
     if "tumour" in words and ("circulating" in words or "blood" in words):
         return TISSUES[SINUSOID].colour
     for kind, states in CELLS.items():

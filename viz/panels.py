@@ -16,6 +16,7 @@ from marrowsim.viz.sections import Shade, paint, pale
 
 INK = "#222222"
 DENSE_BONE = "#B79F6A"
+BONE_CELLS = ("osteoclast", "ocp", "osteoblast", "osteocyte", "lining")
 
 # Smallest width of a cell's mark in points, so that the few are seen on a large section.
 LEAST_POINTS = {"tumour": 4.0, "hpc": 2.5}
@@ -30,8 +31,8 @@ class Entry:
     label: str
     marker: str = ""
     colour: str = INK
-    total: int | None = None
-    shown: int | None = None
+    total: int | float | None = None
+    shown: int | float | None = None
 
 
 def legend_entries(frame, layers: Sequence[str], box: Box) -> list[Entry]:
@@ -51,6 +52,8 @@ def legend_entries(frame, layers: Sequence[str], box: Box) -> list[Entry]:
         for name, code in TISSUE_LAYERS.items()
         if name in layers and (frame.tissue[box.slices] == code).any()
     ]
+    if "bone_change" in layers:
+        tissues += _bone_entries(frame, box)
     niche = []
     if "niches" in layers:
         drawn, vacant = box.holds(frame.slots, frame.spacing), ~frame.slots["occupied"].to_numpy(bool)
@@ -59,18 +62,40 @@ def legend_entries(frame, layers: Sequence[str], box: Box) -> list[Entry]:
             Entry("   of these vacant", "", INK, int(vacant.sum()), int((vacant & drawn).sum())),
         ]
     growing = [entry for kind in ("epc", "tip") for entry in cells.get(kind, [])]
-    stroma = [entry for kind in cells if kind not in ("tumour", "hpc", "epc", "tip") for entry in cells[kind]]
+    remodelling = [entry for kind in BONE_CELLS for entry in cells.get(kind, [])]
+    apart = ("tumour", "hpc", "epc", "tip", *BONE_CELLS)
+    stroma = [entry for kind in cells if kind not in apart for entry in cells[kind]]
     way = "TUMOUR CELLS"
     if "niches" in layers and "sinusoids" in layers:
         way += ", ON THEIR WAY FROM VESSEL TO NICHE"
     parts = (
         ("TISSUE", tissues),
         ("STROMA AND NICHES" if niche else "STROMA", [*stroma, *niche]),
+        ("BONE REMODELLING", remodelling),
         ("NEW VESSELS", growing),
         ("HAEMATOPOIETIC PROGENITORS (HPC)", cells.get("hpc", [])),
         (way, cells.get("tumour", [])),
     )
     return [line for heading, part in parts if part for line in (Entry(heading), *part)]
+
+
+def _bone_entries(frame, box: Box) -> list[Entry]:
+    """Volumes (mm3) of bone lost and formed, in the lattice and in the box."""
+    voxel = (frame.spacing / 1000) ** 3
+    entries = []
+    for sign, style in ((-1, palette.BONE_LOST), (1, palette.BONE_FORMED)):
+        total = np.count_nonzero(frame.bone_change == sign)
+        if total:
+            shown = np.count_nonzero(frame.bone_change[box.slices] == sign)
+            entries.append(Entry(style.label, "s", style.colour, total * voxel, shown * voxel))
+    return entries
+
+
+def _figure(value: int | float) -> str:
+    """A count with its thousands apart, a volume with four decimals at most."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return "<0.0001" if 0 < value < 1e-4 else f"{value:.4f}" if value < 1 else f"{value:.3g}"
 
 
 def draw_legend(axes, entries: Sequence[Entry], partial: bool) -> None:
@@ -104,9 +129,9 @@ def draw_legend(axes, entries: Sequence[Entry], partial: bool) -> None:
         axes.text(0.065, height, entry.label, fontsize=8.5, color=INK, va="center")
         if entry.total is not None:
             right = 0.84 if partial else 1.0
-            axes.text(right, height, f"{entry.total:,}", fontsize=8.5, ha="right", va="center", color=INK)
+            axes.text(right, height, _figure(entry.total), fontsize=8.5, ha="right", va="center", color=INK)
             if partial:
-                axes.text(1.0, height, f"{entry.shown:,}", fontsize=8.5, ha="right", va="center", color="#666666")
+                axes.text(1.0, height, _figure(entry.shown), fontsize=8.5, ha="right", va="center", color="#666666")
 
 
 def round_length(most: float) -> float:
@@ -207,7 +232,8 @@ def draw_section(axes, frame, layers, box: Box, axis: int, shading: Shade | None
     index[axis] = middle
     values = None if shading is None else frame.fields[shading.name][tuple(index)]
     scale = max(1, min(4, 1200 // max(values.shape if values is not None else (300,))))
-    picture = paint(frame.tissue[tuple(index)], values, shading, layers, scale, 0.8)
+    change = None if frame.bone_change is None else frame.bone_change[tuple(index)]
+    picture = paint(frame.tissue[tuple(index)], values, shading, layers, scale, 0.8, change)
     voxels = (box.low[columns], box.high[columns], box.low[rows], box.high[rows])
     _show_plane(axes, picture, voxels, frame.spacing, rows, columns)
     axes.set_label(label)

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyvista as pv
 from matplotlib.colors import to_rgb
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, map_coordinates
 
-from marrowsim.tissues import CAPILLARY, SPROUT
+from marrowsim.tissues import BONE, CAPILLARY, SPROUT
 from marrowsim.viz import palette
 from marrowsim.viz.cameras import axes_of, facing
 from marrowsim.viz.layers import TISSUE_LAYERS, Box, field_of, groups
@@ -23,8 +23,12 @@ from marrowsim.viz.sections import Shade, paint
 MOST_POINTS = 300_000
 
 # Smallest width of a cell as a share of the picture's height, so that the few are seen in a large block.
-LEAST_SHARE = {"tumour": 0.011, "hpc": 0.0045}
+LEAST_SHARE = {"tumour": 0.011, "hpc": 0.0045, "osteoclast": 0.011, "osteoblast": 0.006}
 LEAST_OTHERS = 0.0018
+PLURALS = {"tumour": "tumour cells", "hpc": "HPCs", "osteoclast": "osteoclasts", "osteoblast": "osteoblasts"}
+
+# Width (voxels) over which the surface of bone takes the colour of what was formed or lost there.
+STAIN_WIDTH = 0.8
 
 # Tubes one voxel wide vanish under the smoothing that suits the wide ones.
 THIN, THIN_SMOOTHING = (CAPILLARY, SPROUT), 0.5
@@ -61,28 +65,30 @@ def lattice(frame) -> pv.ImageData:
     shape = frame.tissue.shape
     grid = pv.ImageData(dimensions=[edge + 1 for edge in shape[::-1]], spacing=(frame.spacing,) * 3)
     grid.cell_data["tissue"] = frame.tissue.ravel()
+    if frame.bone_change is not None:
+        grid.cell_data["bone_change"] = frame.bone_change.ravel()
     for name, values in frame.fields.items():
         grid.cell_data[name] = values.ravel()
     return grid
 
 
-def surface(frame, code: int, box: Box, smoothing: float = 0.8) -> pv.PolyData:
-    """Smooth closed surface (um) of the part of a tissue that lies in a box.
+def surface(mask: np.ndarray, spacing: float, box: Box, smoothing: float = 0.8) -> pv.PolyData:
+    """Smooth closed surface (um) of the part of a mask of voxels that lies in a box.
 
-    The tissue's mask is smoothed by a Gaussian of `smoothing` voxels and cut at the level
+    The mask is smoothed by a Gaussian of `smoothing` voxels and cut at the level
     that keeps its volume: cut at one half, tubes two voxels wide would shrink or vanish.
     """
     margin = 3
     low = [max(0, edge - margin) for edge in box.low]
     around = tuple(slice(a, b + margin) for a, b in zip(low, box.high, strict=True))
     inner = tuple(slice(a - c, b - c) for a, b, c in zip(box.low, box.high, low, strict=True))
-    mask = frame.tissue[around] == code
+    mask = mask[around]
     smooth = gaussian_filter(mask.astype(np.float32), smoothing, mode="nearest")[inner]
     share = mask[inner].mean()
     level = float(np.clip(np.quantile(smooth, 1 - share), 0.3, 0.5)) if share else 0.5
     smooth = np.pad(smooth, 1)
-    origin = (np.array(box.low[::-1]) - 0.5) * frame.spacing
-    grid = pv.ImageData(dimensions=smooth.shape[::-1], spacing=(frame.spacing,) * 3, origin=origin)
+    origin = (np.array(box.low[::-1]) - 0.5) * spacing
+    grid = pv.ImageData(dimensions=smooth.shape[::-1], spacing=(spacing,) * 3, origin=origin)
     grid.point_data["inside"] = smooth.ravel()
     return grid.contour([level], scalars="inside", method="flying_edges", compute_scalars=False)
 
@@ -116,26 +122,68 @@ def back_to_front(mesh: pv.PolyData, towards: np.ndarray) -> pv.PolyData:
     return ordered
 
 
+def share_at(points: np.ndarray, part: np.ndarray, whole_of: np.ndarray, spacing: float) -> np.ndarray:
+    """Share of a part in a whole, both masks of voxels, around points (um): 0 to 1, shape (n,)."""
+    places = (np.asarray(points, np.float64)[:, ::-1] / spacing - 0.5).T
+    near, all_of = (
+        map_coordinates(gaussian_filter(mask.astype(np.float32), STAIN_WIDTH), places, order=1, mode="nearest")
+        for mask in (part, whole_of)
+    )
+    return np.clip(near / np.maximum(all_of, 1e-6), 0.0, 1.0)
+
+
+def former_surface(frame, box: Box) -> pv.PolyData:
+    """The surface that bone had where it is gone by now (um).
+
+    Without what it has in common with the present surface, so that neither is hidden by the other.
+    """
+    bone, lost = frame.tissue == BONE, frame.bone_change < 0
+    mesh = surface(bone | lost, frame.spacing, box)
+    if not mesh.n_cells:
+        return mesh
+    mesh.point_data["gone"] = share_at(mesh.points, lost, bone | lost, frame.spacing)
+    return mesh.clip_scalar(scalars="gone", invert=False, value=0.5).triangulate()
+
+
+def _add_bone(plotter, frame, layers, box, look) -> None:
+    """The present bone, of another colour where it was formed; only what was formed without the layer "bone"."""
+    bone = frame.tissue == BONE
+    changed = "bone_change" in layers
+    formed = frame.bone_change > 0 if changed else np.zeros_like(bone)
+    mesh = surface(bone if "bone" in layers else formed, frame.spacing, box)
+    if not mesh.n_cells:
+        return
+    if not formed.any():
+        plotter.add_mesh(mesh, name="bone", color=palette.TISSUES[BONE].colour, smooth_shading=True, **look)
+        return
+    new = share_at(mesh.points, formed, bone, frame.spacing)[:, None]
+    old, fresh = (255 * np.array(to_rgb(style.colour)) for style in (palette.TISSUES[BONE], palette.BONE_FORMED))
+    mesh.point_data["colour"] = np.round((1 - new) * old + new * fresh).astype(np.uint8)
+    plotter.add_mesh(mesh, name="bone", scalars="colour", rgb=True, smooth_shading=True, **look)
+
+
 def _add_tissues(plotter, frame, layers, box, towards) -> None:
     look = {"ambient": 0.25, "specular": 0.15}
-    vessels = []
+    translucent = []
+    if "bone" in layers or "bone_change" in layers:
+        _add_bone(plotter, frame, layers, box, look)
     for name, code in TISSUE_LAYERS.items():
-        if name not in layers:
-            continue
-        mesh = surface(frame, code, box, THIN_SMOOTHING if code in THIN else 0.8)
+        if name in layers and name != "bone":
+            mesh = surface(frame.tissue == code, frame.spacing, box, THIN_SMOOTHING if code in THIN else 0.8)
+            translucent.append((mesh, palette.TISSUES[code]))
+    if "bone_change" in layers:
+        translucent.append((former_surface(frame, box), palette.BONE_LOST))
+    meshes = []
+    for mesh, style in translucent:
         if not mesh.n_cells:
             continue
-        style = palette.TISSUES[code]
-        if style.opacity == 1:
-            plotter.add_mesh(mesh, name=name, color=style.colour, smooth_shading=True, **look)
-            continue
-        mesh = mesh.compute_normals(cell_normals=False, split_vertices=False)
+        shaded = mesh.compute_normals(cell_normals=False, split_vertices=False)
         colour = [*(255 * np.array(to_rgb(style.colour))), 255 * style.opacity]
-        mesh.point_data["colour"] = np.full((mesh.n_points, 4), np.round(colour), np.uint8)
-        vessels.append(mesh)
-    if vessels:
-        mesh = back_to_front(pv.merge(vessels, merge_points=False), towards)
-        actor = plotter.add_mesh(mesh, name="vessels", scalars="colour", rgba=True, **look)
+        shaded.point_data["colour"] = np.full((shaded.n_points, 4), np.round(colour), np.uint8)
+        meshes.append(shaded)
+    if meshes:
+        mesh = back_to_front(pv.merge(meshes, merge_points=False), towards)
+        actor = plotter.add_mesh(mesh, name="translucent", scalars="colour", rgba=True, **look)
         actor.prop.interpolation = "gouraud"
 
 
@@ -148,7 +196,10 @@ def _add_section(plotter, frame, layers, box, towards, shading) -> None:
     extent[axis] = [last, last + 1]
     wall = lattice(frame).extract_subset(np.ravel(extent[::-1]))
     values = None if shading is None else wall.cell_data[shading.name].reshape(shape)
-    picture = paint(wall.cell_data["tissue"].reshape(shape), values, shading, layers)
+    change = None
+    if frame.bone_change is not None:
+        change = wall.cell_data["bone_change"].reshape(shape)
+    picture = paint(wall.cell_data["tissue"].reshape(shape), values, shading, layers, change=change)
     texture = pv.Texture(np.ascontiguousarray((255 * picture).round().astype(np.uint8)[::-1]))
     texture.interpolate = True
     low, high = box.bounds(frame.spacing)
@@ -172,9 +223,9 @@ def _add_cells(plotter, frame, layers, box, pixels_per_um) -> list[str]:
         style = palette.cell_style(kind, status)
         true = style.size * frame.spacing * pixels_per_um
         width = max(true, plotter.window_size[1] * LEAST_SHARE.get(kind, LEAST_OTHERS))
-        enlarged = f"{'HPCs' if kind == 'hpc' else f'{kind} cells'} are drawn larger than they are, to be seen"
-        if width > 1.2 * true and kind in LEAST_SHARE and enlarged not in notes:
-            notes.append(enlarged)
+        if width > 1.2 * true and kind in LEAST_SHARE:
+            enlarged = f"{PLURALS[kind]} are drawn larger than they are, to be seen"
+            notes += [enlarged] * (enlarged not in notes)
         plotter.add_mesh(
             pv.PolyData(points[::every]),
             name=f"{kind} {status}",

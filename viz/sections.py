@@ -58,7 +58,7 @@ def pale(colour: str, strength: float) -> np.ndarray:
     return strength * np.array(to_rgb(colour)) + (1 - strength)
 
 
-def paint(tissue, values, shading: Shade | None, layers, scale: int = 4, strength: float = 0.55):
+def paint(tissue, values, shading: Shade | None, layers, scale: int = 4, strength: float = 0.55, change=None):
     """Picture of one layer of voxels, smoothed between voxel centres.
 
     Parameters
@@ -69,6 +69,7 @@ def paint(tissue, values, shading: Shade | None, layers, scale: int = 4, strengt
     layers : names of the layers to draw; a tissue that is not among them is left plain.
     scale : pixels per voxel edge.
     strength : how much of its colour a tissue has, 0 (white) to 1; pale where cells stand before it.
+    change : bone lost (-1) and formed (1) in the same voxels, or None.
 
     Returns
     -------
@@ -89,8 +90,13 @@ def paint(tissue, values, shading: Shade | None, layers, scale: int = 4, strengt
         code: pale(palette.TISSUES[code].colour, strength) if name in layers else PLAIN_MARROW
         for name, code in TISSUE_LAYERS.items()
     }
-    for code, colour in colours.items():
-        mask = tissue == code
+    masks = [(tissue == code, colour) for code, colour in colours.items()]
+    if change is not None and "bone_change" in layers:
+        masks += [
+            (change == sign, pale(style.colour, strength))
+            for sign, style in ((-1, palette.BONE_LOST), (1, palette.BONE_FORMED))
+        ]
+    for mask, colour in masks:
         if mask.any():
             smooth = gaussian_filter(mask.astype(np.float32), 0.45, mode="nearest")
             picture[zoom(smooth, scale, **options) > 0.5] = colour

@@ -1,4 +1,4 @@
-"""Cell types, fields, drugs and arrows as data: the numbers of the model with their sources.
+"""Cell types, fields, drugs, presets and arrows as data: the numbers of the model with their sources.
 
 Each entry of the TOML files beside this module is a table of parameters, and each parameter a table
 `{value, range, source, mark}`. A scenario may change any value, and may add types that are `like`
@@ -12,7 +12,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-FILES = ("cells", "fields", "drugs", "arrows")
+FILES = ("cells", "fields", "drugs", "presets", "arrows")
 
 
 @cache

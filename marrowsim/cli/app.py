@@ -147,11 +147,14 @@ def compare(
 def parameters(
     json: Json = False,
     arrows: Annotated[bool, typer.Option("--arrows", help="List the arrows that `knockouts` can switch off.")] = False,
+    presets: Annotated[bool, typer.Option("--presets", help="List the sets of values to start from.")] = False,
 ) -> None:
     """List every default: symbol, value, unit, range, source, mark."""
-    from marrowsim.cli.parameters import print_arrows, print_parameters  # noqa: PLC0415
+    from marrowsim.cli.parameters import print_arrows, print_parameters, print_presets  # noqa: PLC0415
 
-    (print_arrows if arrows else print_parameters)(as_json=json)
+    chosen = [print_arrows] * arrows + [print_presets] * presets
+    for show in chosen or [print_parameters]:
+        show(as_json=json)
 
 
 @app.command()
@@ -175,11 +178,15 @@ def render(
         Path | None, typer.Option("-o", "--output", metavar="PNG", help="Picture (default DIR/picture.png).")
     ] = None,
     frame: Annotated[int | None, typer.Option(help="Step number of the frame; the last one where not given.")] = None,
+    layers: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,...", help="What to draw: bone,bone_change,osteoclast (default: the usual)."),
+    ] = None,
 ) -> None:
     """Draw a frame of a run with its readouts."""
     from marrowsim.cli.running import render_run  # noqa: PLC0415
 
-    render_run(folder, out, frame)
+    render_run(folder, out, frame, layers)
 
 
 @app.command()

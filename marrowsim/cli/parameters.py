@@ -82,6 +82,35 @@ def print_parameters(*, as_json: bool) -> None:
     output().print(table)
 
 
+def preset_lines() -> list[tuple[str, str, list[tuple[str, dict[str, Any]]]]]:
+    """The presets: name, meaning, and what each sets as pairs of dotted key and metadata table."""
+    return [
+        (name, preset["meaning"], [pair for section in preset["set"] for pair in _leaves(preset["set"], section)])
+        for name, preset in catalogue.load("presets").items()
+    ]
+
+
+def _leaves(values: dict[str, Any], section: str) -> list[tuple[str, dict[str, Any]]]:
+    return list(catalogue.leaves(values[section], section))
+
+
+def print_presets(*, as_json: bool) -> None:
+    """The sets of values that a scenario can start from."""
+    if as_json:
+        lines = {name: {"meaning": meaning, "set": dict(leaves)} for name, meaning, leaves in preset_lines()}
+        typer.echo(json.dumps(lines, indent=2, ensure_ascii=False))
+        return
+    table = Table(
+        "preset", "meaning", "sets", "mark", "source",
+        caption='in a scenario: presets = ["<preset>"]; what it says itself wins', caption_justify="left",
+    )  # fmt: skip
+    for name, meaning, leaves in preset_lines():
+        for number, (key, leaf) in enumerate(leaves):
+            first = (name, meaning) if number == 0 else ("", "")
+            table.add_row(*first, f"{key} = {leaf['value']}", leaf["mark"], leaf["source"])
+    output().print(table)
+
+
 def print_arrows(*, as_json: bool) -> None:
     """The arrows of the biology that a scenario can knock out."""
     arrows = catalogue.load("arrows")

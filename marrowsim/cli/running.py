@@ -81,7 +81,7 @@ def resume_run(path: Path, *, days: float | None, threads: int | None, picture: 
     print_summary(path)
 
 
-def render_run(path: Path, out: Path | None, step: int | None) -> None:
+def render_run(path: Path, out: Path | None, step: int | None, layers: str | None) -> None:
     """Draw a frame of a run."""
     run = open_run(path)
     target = out or run.path / "picture.png"
@@ -91,12 +91,12 @@ def render_run(path: Path, out: Path | None, step: int | None) -> None:
             Fault("there is no such folder for the picture", given=given, remedy="make it, or choose another -o PNG")
         )
     with Stages("drawing"):
-        draw(run.path, target, step)
+        draw(run.path, target, step, layers)
     output().print(f"picture: {target}")
 
 
-def draw(path: Path, target: Path, step: int | None = None) -> None:
-    """Write the picture of a frame of a run, of the last one where no step is given."""
+def draw(path: Path, target: Path, step: int | None = None, layers: str | None = None) -> None:
+    """Write the picture of a frame of a run, of the last one where no step is given, with the usual layers or these."""
     from marrowsim.viz.figure import picture  # noqa: PLC0415
 
     run = open_run(path)
@@ -105,7 +105,7 @@ def draw(path: Path, target: Path, step: int | None = None) -> None:
         remedy = f"let the run go on: marrowsim resume {path}"
         raise RunFolderError(Fault("the run has no frames yet", given=str(path), remedy=remedy))
     frame = frames[-1] if step is None else frames.at(step)
-    picture(frame, run.readouts, target, title=run.record["title"])
+    picture(frame, run.readouts, target, title=run.record["title"], layers=layers)
 
 
 def free_folder(scenario: str, config: Config) -> Path:

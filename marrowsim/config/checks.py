@@ -37,7 +37,7 @@ def cross_faults(data: Mapping[str, Any], places: Places, processes: Collection[
     faults = [*_cells(data, places), *_fields(data, places), *_time(data, places), *_lattice(data, places)]
     faults += _owners(data, places, processes)
     faults += [*_image(data, places, files), *_vessels(data, places), *_sites(data, places)]
-    return [*faults, *_drugs(data, places)]
+    return [*faults, *_drugs(data, places), *_region(data, places)]
 
 
 def _table(node: Any, *path: str) -> dict[str, Any]:
@@ -233,6 +233,23 @@ def _sites(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
         if "centre" in entry and not (within or beyond):
             where = places((*path, "centre"))
             yield Fault("the centre would not be used", "", "no radius", "give within or beyond, too", where)
+
+
+def _region(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
+    """A region of interest is a ball or a box, in a specimen of bone."""
+    region = data.get("region")
+    if not isinstance(region, dict):
+        return
+    given = [name for name in ("within", "size") if region.get(name) is not None]
+    if len(given) != 1:
+        remedy = 'give within, such as within = "200 um"' if not given else "remove one of them"
+        where = places(("region", given[-1]) if given else ("region",))
+        what = "the region of interest is neither ball nor box" if not given else "the region is both ball and box"
+        yield Fault(what, "within (radius) or size (edges x, y, z)", " and ".join(given) or "none", remedy, where)
+    kind = _value(data, "geometry", "kind")
+    if kind in ("dish", "soft"):
+        what, allowed = "there is no bone for a region of interest", "kind = 'trabecular' or 'image'"
+        yield Fault(what, allowed, f"kind = '{kind}'", "leave [region] out", places(("region",)))
 
 
 def _drugs(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:

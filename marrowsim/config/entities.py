@@ -64,6 +64,8 @@ class CellType(ParameterSet):
     """relative rise of the division rate at full CXCR4 signal"""
     survival_gain: Fraction = 0.0
     """share of the death rate that full CXCR4 signal takes away"""
+    bone_growth_gain: Number = 0.0
+    """relative rise of the division rate by much TGF-beta, which resorbed bone releases"""
     dormancy: Duration = "0 min"
     """time without division after arrival from the blood"""
     necrosis_time: DurationOrNever = "never"

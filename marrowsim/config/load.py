@@ -18,6 +18,9 @@ from marrowsim.errors import Fault, MarrowsimError, ScenarioError, nearest
 from marrowsim.parameters import ParameterSet
 from marrowsim.scenarios import SCENARIOS
 
+CATALOGUED = ("cells", "fields", "drugs")
+"""Sections of a scenario whose entries are those of the catalogue, and the user's own."""
+
 
 def scenario_text(name_or_path: str | Path) -> tuple[str, str]:
     """Text of a scenario and where it is from: a bundled name or a TOML file.
@@ -103,7 +106,7 @@ def load_config(
         overridden.add(tuple(key.split(".")))
         faults += _assign(data, key, value)
     places = Places(text, where, overridden)
-    data = _with_catalogue(data, faults, places)
+    data = _with_catalogue(data, _presets(data, faults, places), faults, places)
     for name in data.get("knockouts", []) if isinstance(data.get("knockouts", []), list) else []:
         faults += _knock_out(data, name, places)
     try:
@@ -161,11 +164,27 @@ def _merged(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any
     return result
 
 
-def _with_catalogue(data: dict[str, Any], faults: list[Fault], places: Places) -> dict[str, Any]:
-    """The scenario on top of the shipped cell types, fields and drugs."""
-    data = dict(data)
-    for section in ("cells", "fields", "drugs"):
-        shipped = catalogue.values(catalogue.load(section))
+def _presets(data: Mapping[str, Any], faults: list[Fault], places: Places) -> dict[str, Any]:
+    """The values of the presets that the scenario names, the last one on top."""
+    presets = catalogue.load("presets")
+    named = data.get("presets", [])
+    values: dict[str, Any] = {}
+    for name in named if isinstance(named, list) else []:
+        if not isinstance(name, str) or name not in presets:
+            hint = nearest(str(name), presets) or "marrowsim parameters --presets tells what each one is"
+            faults.append(Fault("unknown preset", ", ".join(presets), repr(name), hint, places(("presets",))))
+            continue
+        values = _merged(values, catalogue.values(presets[name]["set"]))
+    return values
+
+
+def _with_catalogue(
+    data: dict[str, Any], presets: Mapping[str, Any], faults: list[Fault], places: Places
+) -> dict[str, Any]:
+    """The scenario on top of its presets, on top of the shipped cell types, fields and drugs."""
+    data = _merged({section: values for section, values in presets.items() if section not in CATALOGUED}, data)
+    for section in CATALOGUED:
+        shipped = _merged(catalogue.values(catalogue.load(section)), presets.get(section, {}))
         given = data.get(section, {})
         if not isinstance(given, dict):
             continue

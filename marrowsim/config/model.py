@@ -20,6 +20,7 @@ from marrowsim.config.sections import (
     Injection,
     Output,
     Receptor,
+    Region,
     Seeding,
     SoftTissue,
     Stroma,
@@ -44,6 +45,8 @@ class Config(ParameterSet):
     """one line that says what the scenario is"""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1
     """seed of every random draw"""
+    presets: list[str] = []
+    """sets of values that the scenario starts from (see `marrowsim parameters --presets`)"""
     knockouts: list[str] = []
     """arrows that are switched off (see `marrowsim parameters --arrows`)"""
     time: Time = Time()
@@ -56,6 +59,8 @@ class Config(ParameterSet):
     seeding: list[Seeding] = []
     injection: list[Injection] = []
     dose: list[Dose] = []
+    region: Region | None = None
+    """region of interest: where bone is also measured by itself"""
     output: Output = Output()
     cells: dict[str, CellType]
     fields: dict[str, FieldType]

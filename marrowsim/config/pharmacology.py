@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from marrowsim.parameters import ParameterSet
-from marrowsim.units import Duration, In, PositiveDuration
+from marrowsim.units import Duration, DurationOrNever, Fraction, In, PositiveDuration
 
-TARGETS = ("cxcr4",)
+TARGETS = ("cxcr4", "rankl", "osteoclast survival")
 """What a drug can inhibit: names that rules ask for by `State.inhibition`."""
 
 DosePerMass = Annotated[float, In("mg/kg", high=1e4)]
@@ -22,6 +22,8 @@ class Drug(ParameterSet):
     """A drug: one compartment with first-order absorption and elimination, and what it inhibits there.
 
     d depot / dt = -ln 2 / t_a depot;  d body / dt = ln 2 / t_a depot - ln 2 / t_e body;  level = body / volume.
+    A drug with a `bone_share` s binds to bone, and inhibits by its level there:
+    d bone / dt = s ln 2 / t_e body - ln 2 / t_b bone;  level = bone / volume of bone.
     """
 
     label: str
@@ -36,12 +38,22 @@ class Drug(ParameterSet):
     """half-life of the dose in the depot under the skin"""
     elimination_half_life: PositiveDuration
     """half-life of the absorbed drug in the body"""
+    bone_share: Fraction = 0.0
+    """share of what leaves the body that binds to bone"""
+    bone_half_life: DurationOrNever = "never"
+    """half-life of the bound drug in bone"""
+    bone_volume: VolumePerMass = "0.04 L/kg"
+    """volume of bone, per body mass"""
     inhibits: dict[str, InhibitionConstant] = {}
     """level that inhibits a target by half, in the absence of what competes with the drug"""
 
     def level(self, amount: float) -> float:
         """Concentration (nM) of an amount in the body (mg/kg)."""
         return amount / (self.molar_mass * self.distribution_volume) * 1e6
+
+    def bone_level(self, amount: float) -> float:
+        """Concentration in bone (nM) of an amount bound there (mg/kg)."""
+        return amount / (self.molar_mass * self.bone_volume) * 1e6
 
 
 class Dose(ParameterSet):

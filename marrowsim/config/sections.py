@@ -318,6 +318,17 @@ class Seeding(ParameterSet):
     """point (x, y, z) that these are measured from; the middle of the site if not given"""
 
 
+class Region(ParameterSet):
+    """A part of the specimen, ball or box, that bone is also measured in by itself where it is remodelled."""
+
+    centre: tuple[Length, Length, Length] | None = None
+    """its middle (x, y, z); that of the specimen if not given"""
+    within: PositiveLength | None = None
+    """radius of a ball"""
+    size: tuple[PositiveLength, PositiveLength, PositiveLength] | None = None
+    """edges (x, y, z) of a box"""
+
+
 class Injection(ParameterSet):
     """Cells that enter the blood of the domain at a time."""
 

@@ -16,6 +16,7 @@ from marrowsim.errors import Fault, GeometryError
 from marrowsim.geometry import placement, sites
 from marrowsim.geometry.domains import hot_sites
 from marrowsim.geometry.image import read_bone
+from marrowsim.geometry.region import region_mask
 from marrowsim.geometry.trabecular import PRESETS, generate_trabecular
 from marrowsim.geometry.vessels import grow_vessels
 
@@ -89,6 +90,8 @@ def build_geometry(config: Config, say: Callable[[str], None] = lambda _: None) 
         _require_marrow(tissue)
         tissue = _vessels(config, tissue, say)
     tissue = _with_soft_tissue(config, tissue, say)
+    if config.region is not None:
+        region_mask(config.region, tissue, config.geometry.voxel)  # says so now where it holds nothing
     say("placing stroma, niches and progenitors")
     residents, slots, held = _cells(config, tissue)
     counts = {name: len(sites) for name, sites in residents.items()}

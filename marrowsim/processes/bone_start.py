@@ -33,13 +33,13 @@ def seed_bone_cells(state: State, rules: Remodelling) -> None:
     config, edge = state.config, state.config.geometry.voxel
     surface, faces = bone_surface(state)
     free = state.occupant.reshape(-1)[surface] < 0
-    area = float(np.sqrt(faces).sum()) * edge**2
+    area = float(np.sqrt(faces, dtype=np.float64).sum()) * edge**2
     number = round(rules.osteoclast_density * area)
     resorbed = number * rules.resorption_rate / edge**3
     _put(state, "osteoclast", _chosen(state, surface[free], number, OSTEOCLASTS))
     free = ~np.isin(surface, state.slots) & (state.occupant.reshape(-1)[surface] < 0)
     wait = rules.reversal_time + 1.0 / rules.recruitment_rate
-    fill = edge / rules.apposition_rate / float(np.sqrt(faces).mean()) if len(faces) else 0.0
+    fill = edge / rules.apposition_rate / float(np.sqrt(faces, dtype=np.float64).mean()) if len(faces) else 0.0
     life = (wait + fill) * (1.0 + max(1.0, rules.erosion_depth / edge)) / 2.0
     number = round(resorbed * life * rules.coupling)
     _cut_cavities(state, surface[free], number, life - fill, fill, life - fill - 1.0 / rules.recruitment_rate)

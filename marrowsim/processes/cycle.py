@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
@@ -14,10 +14,13 @@ from marrowsim.config import Config
 from marrowsim.parameters import parameter
 from marrowsim.processes.base import Clock, ShippedProcess
 from marrowsim.state import State, Status
-from marrowsim.units import Number, Pressure
+from marrowsim.units import In, Number, Pressure
 
 HEALTHY_OUTPUT = "cycle/healthy output"
 """Record of the haematopoietic output (cells/d) at the start of the run: float64, shape (1,)."""
+BONE_FACTOR = "tgf_beta"
+"""Field of the growth factor that bone releases when it is resorbed."""
+ABSENT = np.zeros((0, 0, 0), dtype=np.float32)
 
 
 def haematopoietic_output(config: Config, free: np.ndarray) -> float:
@@ -26,8 +29,9 @@ def haematopoietic_output(config: Config, free: np.ndarray) -> float:
 
 
 class Cycle(ShippedProcess):
-    """Division rate (ln 2 / T) p / (p + p_h) (1 + g a / (a + a_h)), none below p_n or while dormant; death
-    rate d (1 - s a / (a + a_h)), and necrosis below p_n; free HPCs leave as mature blood cells.
+    """Division rate (ln 2 / T) p / (p + p_h) (1 + g a / (a + a_h) + g_T c / (c + K_T)), none below p_n or while
+    dormant, where a is the CXCR4 signal and c the TGF-beta from bone, in runs that have it; death rate
+    d (1 - s a / (a + a_h)), and necrosis below p_n; free HPCs leave as mature blood cells.
 
     One draw a cell and sub-step decides between the competing events. A daughter takes a random free voxel
     among the 26 around; without one there is no division. She inherits the CXCR4 level and the response to hypoxia.
@@ -43,6 +47,10 @@ class Cycle(ShippedProcess):
         source="spheroid literature", mark="R",
     )  # fmt: skip
     half_signal: Number = parameter(0.2, "CXCR4 signal at half of the gains in growth and survival", symbol="a_h")
+    tgf_beta_half: Annotated[float, In("1", low=1e-6)] = parameter(
+        0.5, "TGF-beta at half of the gain in growth", symbol="K_T", span="0.1-2",
+        source="relative to the field's unit; modelling choice", mark="E",
+    )  # fmt: skip
 
     def prepare(self, state: State, clock: Clock) -> None:
         """Keep the haematopoietic output of the start, which the dysfunction index is relative to."""
@@ -53,8 +61,8 @@ class Cycle(ShippedProcess):
     def update(self, state: State, clock: Clock) -> None:
         """Live on in as many sub-steps as the fastest cell needs."""
         lives = self._lives(state)
-        division, bound_factor, death, necrosis, differentiation, growth_gain, _ = lives.T
-        fastest = np.maximum(division * np.maximum(1.0, bound_factor) * (1.0 + growth_gain), necrosis)
+        division, bound_factor, death, necrosis, differentiation, growth_gain, _, bone_gain = lives.T
+        fastest = np.maximum(division * np.maximum(1.0, bound_factor) * (1.0 + growth_gain + bone_gain), necrosis)
         for part in clock.split(float((fastest + death + differentiation).max())):
             self._live(state, part, lives)
 
@@ -67,7 +75,7 @@ class Cycle(ShippedProcess):
             cells.cxcr4, cells.dormant_until, state.occupant, state.tissue, tissues.IS_ENTERABLE,
             state.fields["oxygen"], self.oxygen_half, self.oxygen_necrotic,
             state.fields["cxcl12"], state.half_occupancy, config.receptor.desensitisation, self.half_signal,
-            lives, *events, clock.threads,
+            state.fields.get(BONE_FACTOR, ABSENT), self.tgf_beta_half, lives, *events, clock.threads,
         )  # fmt: skip
         row, target, claim, event = (column[:made] for column in events)
         divides = event == kernel.Event.EVENT_DIVISION
@@ -79,12 +87,15 @@ class Cycle(ShippedProcess):
 
     @staticmethod
     def _lives(state: State) -> np.ndarray:
+        """Rates and gains of every type, as the kernel takes them; without the field that a gain is in, it is 0."""
         lives = state.config.columns(
             "division_time", "division_factor_bound", "death_rate", "necrosis_time", "differentiation_time",
-            "growth_gain", "survival_gain",
+            "growth_gain", "survival_gain", "bone_growth_gain",
         )  # fmt: skip
         lives[:, 0] = math.log(2.0) / lives[:, 0]
         lives[:, 3:5] = 1.0 / lives[:, 3:5]
+        if BONE_FACTOR not in state.fields:
+            lives[:, 7] = 0.0
         return lives
 
     @staticmethod

@@ -12,15 +12,17 @@ from marrowsim.processes.base import Clock, ShippedProcess
 from marrowsim.state import State
 
 ACCOUNTS = ("given", "depot", "body", "eliminated", "level")
+BONE = "drugs/bone"
 
 
 class Drugs(ShippedProcess):
     """Each `[[dose]]` goes into a depot, from where it is absorbed into one compartment and eliminated, both of
-    first order, solved exactly. What acts during a step is the mean level over it: the amount eliminated in
-    the step over rate, time and volume.
+    first order, solved exactly. Of some drugs a share of what leaves the body binds to bone, which gives it up slowly.
+    What acts during a step is the mean level over it, in the body, or in bone for a drug that binds there.
 
     Records, float64 by drug in the order of `Config.dosed`: `drugs/given`, `depot`, `body`, `eliminated` (mg/kg,
-    given = depot + body + eliminated), and `drugs/level`, the mean over the step (nM).
+    given = depot + body + bone + eliminated), `drugs/level`, the mean over the step (nM), and where a drug that binds
+    to bone is dosed, `drugs/bone` (mg/kg).
     """
 
     name: ClassVar[str] = "drugs"
@@ -29,9 +31,12 @@ class Drugs(ShippedProcess):
 
     def prepare(self, state: State, clock: Clock) -> None:
         """Open the accounts of the drugs that are dosed."""
-        if state.config.dosed:
+        config = state.config
+        if config.dosed:
             for account in ACCOUNTS:
-                state.records[f"drugs/{account}"] = np.zeros(len(state.config.dosed))
+                state.records[f"drugs/{account}"] = np.zeros(len(config.dosed))
+            if any(config.drugs[name].bone_share for name in config.dosed):
+                state.records[BONE] = np.zeros(len(config.dosed))
 
     def update(self, state: State, clock: Clock) -> None:
         """Go from dose to dose through the step."""
@@ -41,22 +46,26 @@ class Drugs(ShippedProcess):
         if "drugs/given" not in state.records:
             self.prepare(state, clock)
         drugs = [config.drugs[name] for name in config.dosed]
-        absorption = np.array([math.log(2.0) / drug.absorption_half_life for drug in drugs])
-        elimination = np.array([math.log(2.0) / drug.elimination_half_life for drug in drugs])
+        half_lives = [[item.absorption_half_life, item.elimination_half_life, item.bone_half_life] for item in drugs]
+        absorption, elimination, release = np.ascontiguousarray((math.log(2.0) / np.array(half_lives)).T)
+        share = np.array([drug.bone_share for drug in drugs])
+        body_area, bone_area = np.zeros((2, len(drugs)))
         given, depot, body, eliminated, level = (state.records[f"drugs/{account}"] for account in ACCOUNTS)
+        bone = state.records.get(BONE, np.zeros(len(drugs)))
         begin, end = clock.step * clock.dt, (clock.step + 1) * clock.dt
-        lost = np.zeros(len(drugs))
         now = begin
         for time, number, amount in [*self._doses(state, begin, end), (end, 0, 0.0)]:
-            held = depot + body
-            kinetics.advance(depot, body, absorption, elimination, time - now)
-            lost += held - (depot + body)
+            held = depot + body + bone
+            kinetics.advance(
+                depot, body, bone, body_area, bone_area, absorption, elimination, share, release, time - now
+            )
+            eliminated += held - (depot + body + bone)
             depot[number] += amount
             given[number] += amount
             now = time
-        eliminated += lost
         for number, drug in enumerate(drugs):
-            level[number] = max(0.0, drug.level(lost[number] / (elimination[number] * (end - begin))))
+            acting = drug.bone_level(bone_area[number]) if drug.bone_share else drug.level(body_area[number])
+            level[number] = acting / (end - begin)
 
     @staticmethod
     def _doses(state: State, begin: float, end: float) -> list[tuple[float, int, float]]:

@@ -30,9 +30,8 @@ from marrowsim.units import (
 )
 
 SIGNAL, RELEASED = "rankl", "tgf_beta"
-LEAST_LIFE = 0.5
-"""Share of an osteoclast's life that is left without the osteoclastogenic signal L; 0.5 + L is the factor on it."""
-HEALTHY = 1.0 + LEAST_LIFE
+LEAST_VIGOUR = 1.0 / 3.0
+"""Share of an osteoclast's life and depth that is left without the osteoclastogenic signal."""
 SOLID = tissues.lookup({tissues.BONE: 1}, np.uint8)
 
 Speed = Annotated[float, In("um/min")]
@@ -41,8 +40,8 @@ Volume = Annotated[float, In("um^3/min")]
 
 class Remodelling(ShippedProcess):
     """Precursors at the bone surface fuse with others near them into an osteoclast at rate k H(L), H(L) = L^n / (K^n +
-    L^n), L the effective osteoclastogenic signal. It lives for T (0.5 + L) in the mean, takes mineral from the bone
-    that it touches, the most exposed first and not deeper than d (0.5 + L) / 1.5, and steps along the surface where it
+    L^n), L the effective osteoclastogenic signal. It lives for T V in the mean, V = 1/3 + 4/3 H(L), takes mineral from
+    the bone that it touches, the most exposed first and not deeper than d V, and steps along the surface where it
     finds none. An emptied voxel is marrow, and a cavity. After a time of reversal an osteoblast sets to work in it,
     beside bone, fills it with mineral, and goes on to the next one outwards; full voxels are bone, and some
     osteoblasts stay in them as osteocytes. Cells that inhibit osteoblasts keep them out of cavities within reach and
@@ -61,15 +60,19 @@ class Remodelling(ShippedProcess):
     """whether bone is remodelled; without it bone stays as it is"""
 
     fusion_rate: Rate = parameter(
-        "2 /d", "rate at which a precursor at 100 um2 of bone surface fuses, at high L, with enough others near it",
-        symbol="k_OC", span="0.1-10 /d", source="calibrated to 5 % of the surface under osteoclasts", mark="C",
+        "0.33 /d", "rate at which a precursor at 100 um2 of bone surface fuses, at high L, with enough others near it",
+        symbol="k_OC", span="0.1-10 /d", source="calibrated: keeps 30 osteoclasts /mm2 of bone in health", mark="C",
     )  # fmt: skip
     fusion_partners: Annotated[int, Field(ge=1, le=20)] = parameter(
         2, "precursors that a founder fuses with", span="2-4", source="3-5 meet: gibbogle/bone-abm", mark="VC/E"
     )
     fusion_reach: PositiveLength = parameter(
-        "30 um", "distance within which they are", span="15-50 um", source="the size of an osteoclast", mark="E"
+        "50 um", "distance within which they are", span="15-50 um", source="the size of a large osteoclast", mark="E"
     )
+    squeeze_rate: Rate = parameter(
+        "1 /h", "rate at which a precursor changes places with a motile cell beside it", span="0.1-2 /h",
+        source="half of its hop rate: precursors and osteoclasts pass between tumour cells", mark="E",
+    )  # fmt: skip
     rankl_half: Annotated[float, In("1", low=1e-6)] = parameter(
         1.0, "signal L at half of the fusion rate", symbol="K_L", span="0.5-2",
         source="healthy mean; of the type of Pivonka 2008", mark="E",
@@ -84,11 +87,11 @@ class Remodelling(ShippedProcess):
         mark="C/VC",
     )  # fmt: skip
     osteoclast_life: PositiveDuration = parameter(
-        "10 d", "mean life of an osteoclast at L = 0.5", symbol="T_OC", span="5-20 d",
+        "12 d", "mean life of an osteoclast at L = K_L", symbol="T_OC", span="5-20 d",
         source="12 d in the code of gibbogle/bone-abm; 14 d in man", mark="VC/V",
     )  # fmt: skip
     erosion_depth: PositiveLength = parameter(
-        "20 um", "depth at which an osteoclast stops at L = 1", span="10-30 um; man 40-60 um",
+        "20 um", "depth at which an osteoclast stops at L = K_L", span="10-30 um; man 40-60 um",
         source="mouse trabeculae of 50 um are not perforated in health", mark="E",
     )  # fmt: skip
     osteoclast_speed: Speed = parameter(
@@ -178,11 +181,24 @@ class Remodelling(ShippedProcess):
     def _reach(self, state: State) -> float:
         return self.tumour_reach / state.config.geometry.voxel
 
+    @staticmethod
+    def _yields(config: Config) -> np.ndarray:
+        """Types whose free cells precursors and osteoclasts push aside: those that move, but for precursors."""
+        yields = np.zeros(256, np.uint8)
+        yields[: len(config.cells)] = [cell.motile for cell in config.cells.values()]
+        yields[config.code("ocp")] = 0
+        return yields
+
     def _fuse(self, state: State, clock: Clock) -> None:
-        """Precursors become osteoclasts, smallest claim first."""
+        """Precursors pass between other cells, and become osteoclasts, smallest claim first."""
         cells, config = state.cells, state.config
+        precursors = self.rows_of(state, "ocp")
+        osteoclasts.squeeze(
+            clock.seed, clock.step, clock.dt, precursors, cells.id, cells.type, cells.status, cells.site,
+            state.occupant, self._yields(config), self.squeeze_rate,
+        )  # fmt: skip
         founders, claims = osteoclasts.found(
-            clock.seed, clock.step, clock.dt, self.rows_of(state, "ocp"), cells.id, cells.site, state.tissue, SOLID,
+            clock.seed, clock.step, clock.dt, precursors, cells.id, cells.site, state.tissue, SOLID,
             state.fields[SIGNAL], self.signal_scale(state), self.fusion_rate * config.geometry.voxel**2 / 100.0,
             self.rankl_half, self.rankl_exponent,
         )  # fmt: skip
@@ -197,21 +213,21 @@ class Remodelling(ShippedProcess):
     def _resorb(self, state: State, bone: Cavities, clock: Clock) -> None:
         """Osteoclasts die, resorb and step; what they opened is marrow, and a cavity."""
         cells, edge = state.cells, state.config.geometry.voxel
-        scale = self.signal_scale(state)
+        signal = (self.signal_scale(state), self.rankl_half, self.rankl_exponent, LEAST_VIGOUR)
         rows = self.rows_of(state, "osteoclast")
         life = self.osteoclast_life / (1.0 + state.inhibition("osteoclast survival"))
         dead = osteoclasts.expire(
-            clock.seed, clock.step, clock.dt, rows, cells.id, cells.site, state.fields[SIGNAL], scale, life, LEAST_LIFE
+            clock.seed, clock.step, clock.dt, rows, cells.id, cells.site, state.fields[SIGNAL], *signal, life
         ).view(bool)  # fmt: skip
         state.tally("died", rows[dead])
         state.remove_cells(rows[dead])
         rows = self.rows_of(state, "osteoclast")
         opened = [
             osteoclasts.resorb(
-                part.seed, part.step, part.substep, part.dt, rows, cells.id, cells.site, state.occupant, state.tissue,
-                SOLID, tissues.IS_ENTERABLE, tissues.MARROW, bone.mineral, bone.depth, state.fields[SIGNAL], scale,
-                LEAST_LIFE, self.resorption_rate * part.dt / edge**3, self.erosion_depth / edge / HEALTHY,
-                self.osteoclast_speed / edge,
+                part.seed, part.step, part.substep, part.dt, rows, cells.id, cells.type, cells.status, cells.site,
+                self._yields(state.config), state.occupant, state.tissue, SOLID, tissues.IS_ENTERABLE,
+                tissues.MARROW, bone.mineral, bone.depth, state.fields[SIGNAL], *signal,
+                self.resorption_rate * part.dt / edge**3, self.erosion_depth / edge, self.osteoclast_speed / edge,
             )
             for part in clock.split(self.osteoclast_speed / edge)
         ]  # fmt: skip
@@ -225,7 +241,7 @@ class Remodelling(ShippedProcess):
         buried = buried[state.cells.type[buried] != state.config.code("osteoclast")]  # they step into what they open
         state.tally("freed by resorption", buried)
         state.remove_cells(buried)
-        state.count("resorbed:osteoclast", len(voxels))
+        state.tally_voxels("resorbed:osteoclast", voxels)
         state.tissue_changed(voxels)
         coupled = uniform(clock.seed, Stream.STREAM_RECRUITMENT, clock.step, voxels, 1) < self.coupling
         bone.enter(voxels, clock.step, clock.step + math.ceil(self.reversal_time / clock.dt), coupled)
@@ -270,7 +286,7 @@ class Remodelling(ShippedProcess):
         level = bone.depth.reshape(-1)[voxels]
         state.tissue.reshape(-1)[voxels] = tissues.BONE
         bone.leave(voxels)
-        state.count("formed:osteoblast", len(voxels))
+        state.tally_voxels("formed:osteoblast", voxels)
         state.tissue_changed(voxels)
         self._settle(state, bone, rows, level, clock)
 

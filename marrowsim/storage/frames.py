@@ -10,12 +10,15 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from marrowsim import tissues
 from marrowsim.errors import Fault, RunFolderError
 from marrowsim.state import State, Status
 from marrowsim.storage.files import new_hdf5, write_array
 
 FORMAT = 1
 SUFFIX = ".vtkhdf"
+OTHER_ARRAYS = ("tissue", "bone_change", "cell_type")
+"""Arrays of the lattice that are not fields."""
 STATUSES = tuple(status.name.lower() for status in Status)
 
 
@@ -40,6 +43,9 @@ class Frame:
         um (NaN in the blood), `cxcr4`; sorted by id.
     slots : DataFrame
         Niche slots: `x`, `y`, `z` in um, `occupied`.
+    bone_change : int8, shape (nz, ny, nx), or None
+        -1 where bone of the start of the run is gone, 1 where bone is that was not there, 0 elsewhere. None where
+        bone is not remodelled and is as it was.
     """
 
     step: int
@@ -49,6 +55,7 @@ class Frame:
     fields: dict[str, np.ndarray]
     cells: pd.DataFrame
     slots: pd.DataFrame
+    bone_change: np.ndarray | None = None
 
     @classmethod
     def of(cls, state: State) -> Frame:
@@ -68,10 +75,18 @@ class Frame:
             state.config.cell_names,
             state.slots,
             occupied,
+            bone_change(state),
         )
 
 
-def _frame(step, time, spacing, tissue, fields, cells, types, slots, occupied) -> Frame:
+def bone_change(state: State) -> np.ndarray | None:
+    """Where bone went and came since the start, as `Frame.bone_change`."""
+    now, start = state.tissue == tissues.BONE, state.geometry.tissue == tissues.BONE
+    change = now.astype(np.int8) - start.astype(np.int8)
+    return change if state.config.processes["remodelling"].enabled or change.any() else None
+
+
+def _frame(step, time, spacing, tissue, fields, cells, types, slots, occupied, change) -> Frame:
     table = pd.DataFrame(
         {
             "id": cells["id"],
@@ -82,7 +97,7 @@ def _frame(step, time, spacing, tissue, fields, cells, types, slots, occupied) -
         }
     )
     niches = pd.DataFrame({**centres(slots, tissue.shape, spacing), "occupied": np.asarray(occupied, dtype=bool)})
-    return Frame(step, time, spacing, tissue, dict(fields), table, niches)
+    return Frame(step, time, spacing, tissue, dict(fields), table, niches, change)
 
 
 def centres(sites: np.ndarray, shape: tuple[int, ...], spacing: float) -> dict[str, np.ndarray]:
@@ -118,6 +133,8 @@ def write_frame(path: Path, frame: Frame, threads: int = 1) -> None:
         grid.attrs["Direction"] = np.eye(3).ravel()
         voxels = grid.create_group("CellData")
         write_array(voxels, "tissue", frame.tissue, threads=threads)
+        if frame.bone_change is not None:
+            write_array(voxels, "bone_change", frame.bone_change, threads=threads)
         for name, field in sorted(frame.fields.items()):
             write_array(voxels, name, field, threads=threads, change=rounded)
         types = list(frame.cells["type"].cat.categories)
@@ -183,11 +200,12 @@ def read_frame(path: str | Path) -> Frame:
                 float(ours.attrs["time"]),
                 float(grid.attrs["Spacing"][0]),
                 voxels["tissue"][...],
-                {name: voxels[name][...] for name in voxels if name not in ("tissue", "cell_type")},
+                {name: voxels[name][...] for name in voxels if name not in OTHER_ARRAYS},
                 {name: data[...] for name, data in ours["cells"].items()},
                 json.loads(ours.attrs["cell_types"]),
                 ours["slots/site"][...],
                 ours["slots/occupied"][...],
+                voxels["bone_change"][...] if "bone_change" in voxels else None,
             )
     except (OSError, KeyError, ValueError, RuntimeError, IndexError) as error:
         remedy = "delete it; the other frames are not touched by this"

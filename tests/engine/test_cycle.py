@@ -61,6 +61,36 @@ def test_divisions_follow_oxygen_and_the_receptor_signal(make_state):
         assert len(state.cells) == pytest.approx(grown, abs=4 * np.sqrt(grown - first))
 
 
+def grown(make_state, overrides, cell, minutes=60):
+    """Cells after some time, of 8000 with much oxygen and no CXCL12."""
+    shape = (60, 60, 60)
+    held = {"fields.oxygen.held_at": "30 mmHg", "fields.cxcl12.held_at": "0 nM"}
+    state = make_state(shape, {"cell": spread(8000, shape)}, {"cell": CELL | cell}, held | overrides)
+    for _ in live(state, minutes, 6.0):
+        pass
+    return len(state.cells)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.5, 4.0])
+def test_divisions_follow_the_growth_factor_from_bone(make_state, level):
+    """Rate (ln 2 / T) p / (p + 3) (1 + g_T c / (c + 0.5)), with a gain far above 1 to try the bounds of the draws."""
+    held = {"processes.remodelling.enabled": True, "fields.tgf_beta.held_at": level}
+    cell = {"division_time": "20 h", "bone_growth_gain": 3.0, "growth_gain": 0.5, "cxcr4": 1.0}
+    rate = np.log(2) / 1200 * 30 / 33 * (1 + 3.0 * level / (level + 0.5))
+    expected = 8000 * np.exp(rate * 60)
+    assert grown(make_state, held, cell) == pytest.approx(expected, abs=4 * np.sqrt(expected - 8000))
+
+
+def test_a_run_without_remodelling_has_no_growth_factor(make_state):
+    """The same births as without any gain, which are those with remodelling and a gain of 0, too."""
+    cell = {"division_time": "20 h"}
+    plain = grown(make_state, {}, cell)
+    held = {"processes.remodelling.enabled": True, "fields.tgf_beta.held_at": 4.0}
+    assert grown(make_state, {}, cell | {"bone_growth_gain": 1.5}) == plain
+    assert grown(make_state, held, cell) == plain
+    assert grown(make_state, held, cell | {"bone_growth_gain": 1.5}) > plain + 100
+
+
 def test_below_the_necrotic_oxygen_cells_die_and_do_not_divide(make_state):
     shape = (45, 45, 45)
     cell = CELL | {"division_time": "2 h", "necrosis_time": "24 h"}

@@ -112,6 +112,7 @@ def marrow(edge=48, *, spacing=10.0, vessels=True, bone=True, tumour=60, hpc=200
                 "occupied": np.isin(slots, taken[:start]),
             }
         ),
+        bone_change=None,
     )
 
 

@@ -33,10 +33,10 @@ def test_a_layer_that_the_frame_lacks_is_told(dish):
 
 
 def test_a_cell_type_of_the_users_own_is_a_layer(dish):
-    cells = dish.cells.assign(type="osteoclast")
-    own = SimpleNamespace(tissue=dish.tissue, fields=dish.fields, cells=cells, slots=dish.slots)
-    assert "osteoclast" in layers.choose(own, None)[0]
-    assert layers.choose(own, ["osteoclast"]) == (("osteoclast",), [])
+    cells = dish.cells.assign(type="megakaryocyte")
+    own = SimpleNamespace(**vars(dish) | {"cells": cells})
+    assert "megakaryocyte" in layers.choose(own, None)[0]
+    assert layers.choose(own, ["megakaryocyte"]) == (("megakaryocyte",), [])
 
 
 def test_the_rare_are_drawn_after_the_many(frame):
@@ -64,6 +64,7 @@ def test_the_slab_is_cut_where_the_tumour_is(frame, axis):
         spacing=2.0,
         tissue=np.ones((100, 100, 100), np.uint8) + (np.arange(100) == 99),
         slots=frame.slots[:0],
+        bone_change=None,
         cells=frame.cells[:20].assign(type="tumour", status="free", x=99.0, y=99.0, z=99.0).assign(**{where: 151.0}),
     )
     box = layers.slab(lattice, axis, thickness=20.0)

@@ -25,7 +25,7 @@ def test_the_lattice_is_not_copied_on_the_way_to_vtk(frame):
 
 def test_a_surface_encloses_its_tissue(frame):
     box = layers.whole(frame)
-    mesh = scene.surface(frame, 2, box)
+    mesh = scene.surface(frame.tissue == 2, frame.spacing, box)
     assert mesh.is_manifold
     assert mesh.volume == pytest.approx((frame.tissue == 2).sum() * 1000.0, rel=0.08)
     low, high = box.bounds(frame.spacing)

@@ -198,7 +198,7 @@ def test_a_blocked_signal_makes_no_osteoclasts_and_those_that_are_there_die_out(
     assert "fused:ocp" not in blocked.state.tallies
     assert free.state.tallies["fused:ocp"] > 20
     assert len(of_type(blocked.state, "osteoclast")) == start - blocked.state.tallies["died:osteoclast"]
-    share = np.exp(-2 / (2 * 0.5))  # life of 2 d x 0.5, after 2 d
+    share = np.exp(-2 / (2 / 3))  # life of 2 d / 3, after 2 d
     assert len(of_type(blocked.state, "osteoclast")) == pytest.approx(
         start * share, abs=4 * np.sqrt(start * share * (1 - share))
     )

@@ -238,7 +238,8 @@ class Remodelling(ShippedProcess):
             return
         buried = state.occupant.reshape(-1)[voxels]
         buried = buried[buried >= 0]
-        buried = buried[state.cells.type[buried] != state.config.code("osteoclast")]  # they step into what they open
+        # Others are those that have stepped into it since, or were pushed there.
+        buried = buried[state.cells.type[buried] == state.config.code("osteocyte")]
         state.tally("freed by resorption", buried)
         state.remove_cells(buried)
         state.tally_voxels("resorbed:osteoclast", voxels)

@@ -8,7 +8,14 @@ from marrowsim._engine import osteoclasts
 
 SOLID = tissues.lookup({tissues.BONE: 1}, np.uint8)
 NORMALS = [(0, 0, 1), (0, 1, 1), (1, 1, 1)]
-LEAST = 0.5
+LEAST = 1 / 3
+OSTEOCLAST, MOTILE = 0, 1
+YIELDS = (np.arange(256) == MOTILE).astype(np.uint8)
+
+
+def vigour(signal):
+    """1/3 + 4/3 H(L), H(L) = L^2 / (1 + L^2)."""
+    return LEAST + (1 - LEAST) * 2 * signal**2 / (1 + signal**2)
 
 
 def half_space(shape, normal, offset):
@@ -18,9 +25,9 @@ def half_space(shape, normal, offset):
 
 
 class Box:
-    """A lattice of bone and marrow, with osteoclasts on some sites; ids are rows."""
+    """A lattice of bone and marrow, with osteoclasts or others on some sites; ids are rows."""
 
-    def __init__(self, tissue, sites, signal=1.0):
+    def __init__(self, tissue, sites, signal=1.0, types=OSTEOCLAST):
         self.tissue, self.site = tissue.copy(), np.array(sites, np.int32)
         self.occupant = np.full(tissue.shape, -1, np.int32)
         self.occupant.reshape(-1)[self.site] = np.arange(len(self.site))
@@ -28,6 +35,8 @@ class Box:
         self.depth = np.zeros(tissue.shape, np.uint8)
         self.signal = np.full(tissue.shape, signal, np.float32)
         self.id = np.arange(len(self.site))
+        self.type = np.broadcast_to(np.array(types, np.uint8), self.site.shape).copy()
+        self.status = np.zeros(len(self.site), np.uint8)
         self.step = 0
 
     def resorb(self, amount, deepest=1e3, hops=0.0, steps=1, rows=None):
@@ -37,9 +46,9 @@ class Box:
         for _ in range(steps):
             opened.append(
                 osteoclasts.resorb(
-                    1, self.step, 0, 1.0, rows, self.id, self.site, self.occupant, self.tissue, SOLID,
-                    tissues.IS_ENTERABLE, tissues.MARROW, self.content, self.depth, self.signal, 1.0, LEAST, amount,
-                    deepest / (1 + LEAST), hops,
+                    1, self.step, 0, 1.0, rows, self.id, self.type, self.status, self.site, YIELDS, self.occupant,
+                    self.tissue, SOLID, tissues.IS_ENTERABLE, tissues.MARROW, self.content, self.depth, self.signal,
+                    1.0, 1.0, 2.0, LEAST, amount, deepest, hops,
                 )
             )  # fmt: skip
             self.step += 1
@@ -143,8 +152,8 @@ def test_life_is_exponential_and_grows_with_the_signal(signal, dt):
     n, life = 20000, 1000.0
     site = np.arange(n, dtype=np.int32)
     field = np.full((20, 40, 40), signal, np.float32)
-    dies = osteoclasts.expire(1, 0, dt, site, np.arange(n), site, field, 1.0, life, LEAST)
-    share = 1 - np.exp(-dt / (life * (LEAST + signal)))
+    dies = osteoclasts.expire(1, 0, dt, site, np.arange(n), site, field, 1.0, 1.0, 2.0, LEAST, life)
+    share = 1 - np.exp(-dt / (life * vigour(signal)))
     assert dies.sum() == pytest.approx(n * share, abs=4 * np.sqrt(n * share * (1 - share)))
 
 
@@ -163,9 +172,9 @@ def test_what_is_resorbed_is_rate_times_time_however_it_is_divided(amount, steps
     assert np.all((box.content > 0) == (box.tissue == tissues.BONE))
 
 
-@pytest.mark.parametrize(("signal", "deepest"), [(0.1, 1), (1.0, 2), (3.0, 5)])
+@pytest.mark.parametrize(("signal", "deepest"), [(0.1, 1), (1.0, 2), (3.0, 3)])
 def test_erosion_stops_at_the_depth_that_the_signal_gives(signal, deepest):
-    """2 (0.5 + L) / 1.5 voxels, to the nearest; a voxel that was opened from its side may count as deeper."""
+    """2 V voxels, to the nearest; a voxel that was opened from its side may count as deeper."""
     tissue, height = half_space((12, 8, 8), (1, 0, 0), 9)
     box = Box(tissue, [np.ravel_multi_index((9, 4, 4), tissue.shape)], signal)
     box.resorb(1.0, deepest=2.0, hops=2.0, steps=4000)
@@ -237,3 +246,39 @@ def test_the_share_that_steps_is_exponential():
     box.resorb(1.0, deepest=0.0, hops=0.3)
     share, n = 1 - np.exp(-0.3), len(points)
     assert np.count_nonzero(box.site != before) == pytest.approx(n * share, abs=4 * np.sqrt(n * share * (1 - share)))
+
+
+def test_it_changes_places_with_those_that_give_way_and_with_no_others():
+    """Around it all is taken: by one motile cell, free or bound, among others that stay."""
+    tissue, _ = half_space((12, 12, 12), (1, 0, 0), 6)
+    around = [point for point in np.ndindex(3, 3, 3) if point[0] > 0 and point != (1, 1, 1)]
+    sites = [np.ravel_multi_index(np.add(point, 5), tissue.shape) for point in [(1, 1, 1), *around]]
+    for status, moves in ((0, True), (1, False)):
+        box = Box(tissue, sites, types=[OSTEOCLAST, MOTILE] + [OSTEOCLAST] * (len(sites) - 2))
+        box.status[1] = status
+        box.resorb(1.0, deepest=0.0, hops=1e3, rows=np.array([0], np.int32))
+        expected = [sites[1], sites[0]] if moves else sites[:2]
+        assert box.site[:2].tolist() == expected
+        assert box.occupant.reshape(-1)[expected].tolist() == [0, 1]
+        assert np.array_equal(box.site[2:], sites[2:])
+
+
+def test_precursors_squeeze_past_free_motile_cells_at_their_rate():
+    """Pairs far apart: the partner is at one of six faces, so that r dt / 6 of them change places, and no others do."""
+    shape = (100, 40, 100)
+    here = np.array(
+        [np.ravel_multi_index(point, shape) for point in np.ndindex(*shape) if not np.any(np.mod(point, 4))]
+    )
+    here = here[np.all(np.array(np.unravel_index(here, shape)) > 0, axis=0)]
+    n = len(here)
+    for kind, share in ((MOTILE, (1 - np.exp(-0.9)) / 6), (OSTEOCLAST, 0.0)):
+        site = np.concatenate([here, here + 1]).astype(np.int32)
+        occupant = np.full(shape, -1, np.int32)
+        occupant.reshape(-1)[site] = np.arange(2 * n)
+        types = np.repeat([OSTEOCLAST, kind], n).astype(np.uint8)
+        rows, status = np.arange(n, dtype=np.int32), np.zeros(2 * n, np.uint8)
+        osteoclasts.squeeze(1, 0, 30.0, rows, np.arange(2 * n), types, status, site, occupant, YIELDS, 0.03)
+        moved = np.count_nonzero(site[:n] != here)
+        assert moved == pytest.approx(n * share, abs=4 * np.sqrt(n * share))
+        assert np.array_equal(occupant.reshape(-1)[site], np.arange(2 * n))
+        assert np.array_equal(np.sort(site), np.sort(np.concatenate([here, here + 1])))

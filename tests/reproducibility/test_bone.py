@@ -142,6 +142,12 @@ def test_everything_happens(bone_run):
         assert tallies[what] > 0, what
 
 
+def test_the_readouts_are_sound(bone_run):
+    shares = bone_run.readouts["rankl from tumour (1)"].dropna()
+    assert len(shares) > 5
+    assert shares.between(0, 1.01).all()
+
+
 def test_the_result_is_that_of_the_release(bone_run):
     """A change here is a change of results: it goes into CHANGELOG.md with the new hash."""
     assert bone_run.record["hash"] == GOLDEN["remodelling"]

@@ -4,7 +4,7 @@ import numpy as np
 
 from libc.math cimport sqrt
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
-from .lattice cimport Box, NOWHERE, face_neighbours, faces_on, is_near, moore_neighbours
+from .lattice cimport Box, NOWHERE, face_neighbours, faces_on, is_marked, is_near, moore_neighbours
 from .mathematics cimport event_probability
 from .rng cimport STREAM_OSTEOBLAST, STREAM_RECRUITMENT, below, philox, unit
 
@@ -129,11 +129,12 @@ def form(const int32_t[::1] rows, const int32_t[::1] site, const uint8_t[:, :, :
 
 def settle(uint64_t seed, uint32_t step, const int32_t[::1] rows, const int64_t[::1] ids, int32_t[::1] site,
            int32_t[:, :, ::1] occupant, const uint8_t[:, :, ::1] tissue, const uint8_t[::1] enterable,
-           const uint8_t[:, :, ::1] depth, const uint8_t[::1] level, double trapped, double rests):
+           const uint8_t[:, :, ::1] depth, const int64_t[::1] goals, const uint8_t[::1] level, double trapped,
+           double rests):
     """What becomes of osteoblasts whose voxel is full and part of the solid from now on.
 
-    In turn: it is trapped, by chance; or goes on to a free cavity voxel at a face that is less deep than its own was;
-    or rests in a free voxel around, by chance; or is gone. Those that go on or rest are moved.
+    In turn: it is trapped, by chance; or goes on to a free goal at a face that is less deep than its own was; or rests
+    in a free voxel around, by chance; or is gone. Those that go on or rest are moved.
 
     Parameters
     ----------
@@ -142,6 +143,7 @@ def settle(uint64_t seed, uint32_t step, const int32_t[::1] rows, const int64_t[
     ids, site, occupant : columns of the cell table and lattice; changed where they move.
     tissue : as it is now; `enterable` by tissue code, shape (256,).
     depth : uint8, shape (nz, ny, nx), of cavities; `level` that of their own voxels before, shape (n,).
+    goals : int64, sorted. Cavities that are to be filled.
     trapped, rests : probabilities.
 
     Returns
@@ -152,6 +154,7 @@ def settle(uint64_t seed, uint32_t step, const int32_t[::1] rows, const int64_t[
     cdef int32_t* occupants = &occupant[0, 0, 0]
     cdef const uint8_t* codes = &tissue[0, 0, 0]
     cdef const uint8_t* depths = &depth[0, 0, 0]
+    cdef const int64_t* marked = &goals[0] if goals.shape[0] else NULL
     cdef uint32_t words[4]
     cdef int32_t around[26]
     cdef int32_t free[26]
@@ -172,7 +175,9 @@ def settle(uint64_t seed, uint32_t step, const int32_t[::1] rows, const int64_t[
         count = 0
         for k in range(6):
             there = around[k]
-            if there != NOWHERE and occupants[there] < 0 and enterable[codes[there]] and 0 < depths[there] < level[i]:
+            if there == NOWHERE or occupants[there] >= 0 or depths[there] >= level[i]:
+                continue
+            if is_marked(there, marked, goals.shape[0]):
                 free[count] = there
                 count = count + 1
         if count > 0:

@@ -11,8 +11,11 @@ from marrowsim.config import Config
 from marrowsim.geometry.sites import GAP
 
 BYTES_BASE = 240e6
-# The state with what is derived from it, and a checkpoint while it is packed; the field solver.
+# The state with what is derived from it, and a checkpoint while it is packed, with three fields; each further field;
+# mineral and depth of bone that is remodelled; the field solver.
 BYTES_PER_VOXEL_STATE = 28.5
+BYTES_PER_VOXEL_FIELD = 4.0
+BYTES_PER_VOXEL_REMODELLING = 5.0
 BYTES_PER_VOXEL_SOLVER = 38.0
 SECONDS_PER_VOXEL_BUILDING = 0.5e-6
 SECONDS_PER_VOXEL_BONE = 0.6e-6
@@ -25,6 +28,10 @@ SECONDS_PER_VOXEL_FRAME = 100e-9
 SECONDS_PER_VOXEL_CHECKPOINT = 130e-9
 FRAME_BYTES_PER_VOXEL = 3.0
 CHECKPOINT_BYTES_PER_VOXEL = 5.5
+# What these count, and what each further field adds.
+FIELDS_COUNTED = 3
+FRAME_BYTES_PER_FIELD = 1.7
+CHECKPOINT_BYTES_PER_FIELD = 2.8
 
 
 @dataclass(frozen=True)
@@ -81,11 +88,16 @@ def estimate(config: Config, extent: tuple[float, float, float] | None = None) -
     for entry in config.seeding:
         ball = math.inf if entry.within is None else 4 / 3 * math.pi * entry.within**3
         cells += entry.density * min(volume, ball)
+    further = max(0, len(config.active_fields) - FIELDS_COUNTED)
+    state = BYTES_PER_VOXEL_STATE + BYTES_PER_VOXEL_FIELD * further
+    state += BYTES_PER_VOXEL_REMODELLING * config.processes["remodelling"].enabled
+    frame = FRAME_BYTES_PER_VOXEL + FRAME_BYTES_PER_FIELD * further
+    checkpoint = CHECKPOINT_BYTES_PER_VOXEL + CHECKPOINT_BYTES_PER_FIELD * further
     per_step = voxels * SECONDS_PER_VOXEL_STEP * solved + cells * SECONDS_PER_CELL_STEP
     return Estimate(
         shape,
         steps,
-        BYTES_BASE + voxels * (BYTES_PER_VOXEL_STATE + BYTES_PER_VOXEL_SOLVER * (solved > 0)),
-        voxels * (frames * FRAME_BYTES_PER_VOXEL + 2 * CHECKPOINT_BYTES_PER_VOXEL),
+        BYTES_BASE + voxels * (state + BYTES_PER_VOXEL_SOLVER * (solved > 0)),
+        voxels * (frames * frame + 2 * checkpoint),
         voxels * (building + writing) + steps * per_step,
     )

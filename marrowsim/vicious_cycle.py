@@ -32,10 +32,12 @@ def loop_gain(state: State) -> dict[str, float]:
         tumour, and NaN without osteoclasts.
     """
     tumour, osteoclasts = (_sites(state, cell) for cell in (TUMOUR, "osteoclast"))
+    # A voxel that opened since the signal was last solved for has none yet.
+    osteoclasts = osteoclasts[state.fields[SIGNAL].reshape(-1)[osteoclasts] > 0]
     if len(osteoclasts) == 0:
         return dict.fromkeys(FACTORS, math.nan)
     signal = state.fields[SIGNAL].reshape(-1)[osteoclasts]
-    share = _signal_from(state, tumour).reshape(-1)[osteoclasts] / np.maximum(signal, 1e-12)
+    share = _signal_from(state, tumour).reshape(-1)[osteoclasts] / signal
     response = _response(state, signal)
     growth = _growth(state, tumour)
     gain = float(np.mean(share * response)) * growth
@@ -46,10 +48,10 @@ FACTORS = ("signal from tumour", "osteoclasts from signal", "growth from TGF-bet
 
 
 def _sites(state: State, cell: str) -> np.ndarray:
-    """Voxels of the cells of a type and its kin that stand in tissue."""
+    """Voxels of the cells of a type and its kin that stand in tissue: sorted."""
     cells = state.cells
     rows = np.flatnonzero(np.isin(cells.type, state.config.family(cell)) & (cells.site >= 0))
-    sites = cells.site[rows]
+    sites = np.sort(cells.site[rows])  # sums must not depend on the order of the rows
     return sites[tissues.IS_ENTERABLE[state.tissue.reshape(-1)[sites]] > 0]
 
 

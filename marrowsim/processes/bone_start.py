@@ -41,7 +41,8 @@ def seed_bone_cells(state: State, rules: Remodelling) -> None:
     wait = rules.reversal_time + 1.0 / rules.recruitment_rate
     fill = edge / rules.apposition_rate / float(np.sqrt(faces, dtype=np.float64).mean()) if len(faces) else 0.0
     life = (wait + fill) * (1.0 + max(1.0, rules.erosion_depth / edge)) / 2.0
-    _cut_cavities(state, surface[free], round(resorbed * life * rules.coupling), life - fill, fill, life - fill - wait)
+    number = round(resorbed * life * rules.coupling)
+    _cut_cavities(state, surface[free], number, life - fill, fill, life - fill - 1.0 / rules.recruitment_rate)
     bone = np.flatnonzero(state.tissue.reshape(-1) == tissues.BONE)
     _put(state, "osteocyte", _chosen(state, bone, round(rules.trapped_share * len(bone)), CYTES))
     marrow = np.flatnonzero((state.tissue.reshape(-1) == tissues.MARROW) & (state.occupant.reshape(-1) < 0))
@@ -79,7 +80,7 @@ def _cut_cavities(state: State, surface: np.ndarray, number: int, wait: float, f
     surface : free voxels of the marrow beside bone.
     number : cavity voxels wanted; all of the surface where it has fewer.
     wait, fill : minutes from resorption to the osteoblast, and from there to a full voxel.
-    delay : part of the wait in which deeper layers are filled.
+    delay : minutes from resorption until osteoblasts come, after reversal and the filling of deeper layers.
     """
     bone, seed = Cavities(state), state.config.seed
     number = min(number, len(surface))
@@ -102,7 +103,8 @@ def _cut_cavities(state: State, surface: np.ndarray, number: int, wait: float, f
     age = uniform(seed, Stream.STREAM_RECRUITMENT, 0, patch[cut], AGES + 1) * (wait + fill)
     voxels = surface[cut]
     bone.depth.reshape(-1)[voxels] = 1
-    bone.enter(voxels, np.round((delay - age) / state.config.time.step), np.ones(len(voxels)))
+    steps = (np.round(time / state.config.time.step) for time in (-age, delay - age))
+    bone.enter(voxels, *steps, np.ones(len(voxels)))
     works = age > wait
     bone.mineral.reshape(-1)[voxels[works]] = (age[works] - wait) / fill * 0.999
     _put(state, "osteoblast", voxels[works])

@@ -8,7 +8,7 @@ from marrowsim import tissues
 from marrowsim.state import State
 
 MINERAL, DEPTH = "bone/mineral", "bone/depth"
-COLUMNS = {"pit": np.int64, "since": np.int32, "coupled": np.uint8}
+COLUMNS = {"pit": np.int64, "since": np.int32, "ready": np.int32, "coupled": np.uint8}
 
 
 class Cavities:
@@ -21,8 +21,8 @@ class Cavities:
         being resorbed (tissue BONE) and in cavities that are being filled (tissue MARROW until they are full);
         `bone/depth`, uint8, shape (nz, ny, nx): depth of a cavity in voxels, 0 outside cavities; and one row a cavity
         voxel, sorted: `bone/pit`, the voxel; `bone/since`, the step in which it became one, negative where that was
-        before the run (and after its start where a cavity of the start waits for deeper ones); `bone/coupled`, 1 where
-        it will be filled.
+        before the run; `bone/ready`, the step from which osteoblasts come to it; `bone/coupled`, 1 where it will be
+        filled.
     """
 
     def __init__(self, state: State):
@@ -47,17 +47,17 @@ class Cavities:
         """A column of the table of cavity voxels."""
         return self.state.records[f"bone/{name}"]
 
-    def enter(self, voxels: np.ndarray, since: np.ndarray | int, coupled: np.ndarray) -> None:
+    def enter(self, voxels: np.ndarray, since: np.ndarray | int, ready: np.ndarray | int, coupled: np.ndarray) -> None:
         """Enter voxels that are cavities from now on; their depth is written already."""
         order = np.argsort(voxels)
-        new = {"pit": voxels, "since": np.broadcast_to(since, voxels.shape), "coupled": coupled}
+        new = {"pit": voxels, "since": since, "ready": ready, "coupled": coupled}
         places = np.searchsorted(self.column("pit"), voxels[order])
         for name, dtype in COLUMNS.items():
-            values = new[name][order].astype(dtype)
+            values = np.broadcast_to(new[name], voxels.shape)[order].astype(dtype)
             self.state.records[f"bone/{name}"] = np.insert(self.column(name), places, values)
 
     def leave(self, voxels: np.ndarray) -> None:
-        """Take voxels out of the table, because they are full or lost to a vessel."""
+        """Take cavity voxels out of the table, because they are full or lost to a vessel."""
         rows = np.searchsorted(self.column("pit"), voxels)
         self.depth.reshape(-1)[voxels] = 0
         for name in COLUMNS:
@@ -73,7 +73,8 @@ class Cavities:
 
     def release(self, field: str, content: float, first: float, tail: float, share: float) -> None:
         """Set what the cavities release into a field: the content of a voxel of bone, at one rate for the time `first`
-        after it was resorbed and at a share of that rate for the time `tail` from then on.
+        after it was resorbed and at a share of that rate for the time `tail` from then on. A rate is the mean over the
+        step that begins.
 
         Parameters
         ----------
@@ -82,8 +83,8 @@ class Cavities:
         """
         pits, dt = self.column("pit"), self.state.config.time.step
         age = (self.state.step - self.column("since")) * dt
-        giving = (age >= 0) & (age < first + tail) & (content > 0)
-        rate = content / (first + share * tail)
-        rates = np.where(age < first, rate, share * rate)
+        giving = (age < first + tail) & (content > 0)
+        begin, end = (np.minimum(at, first) + share * np.clip(at - first, 0.0, tail) for at in (age, age + dt))
+        rates = content * (end - begin) / ((first + share * tail) * dt)
         self.state.records[f"release/{field}/voxel"] = pits[giving]
         self.state.records[f"release/{field}/rate"] = rates[giving].astype(np.float32)

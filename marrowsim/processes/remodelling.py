@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -237,17 +238,19 @@ class Remodelling(ShippedProcess):
             return
         buried = state.occupant.reshape(-1)[voxels]
         buried = buried[buried >= 0]
+        # Others are those that have stepped into it since, or were pushed there.
+        buried = buried[state.cells.type[buried] == state.config.code("osteocyte")]
         state.tally("freed by resorption", buried)
         state.remove_cells(buried)
         state.tally_voxels("resorbed:osteoclast", voxels)
         state.tissue_changed(voxels)
         coupled = uniform(clock.seed, Stream.STREAM_RECRUITMENT, clock.step, voxels, 1) < self.coupling
-        bone.enter(voxels, clock.step, coupled)
+        bone.enter(voxels, clock.step, clock.step + math.ceil(self.reversal_time / clock.dt), coupled)
 
     def _recruit(self, state: State, bone: Cavities, clock: Clock) -> None:
         """Osteoblasts set to work in cavities; lining cells that stand there become them."""
         cells, config = state.cells, state.config
-        ready = (bone.column("since") + self.reversal_time / clock.dt <= clock.step) & (bone.column("coupled") > 0)
+        ready = (bone.column("ready") <= clock.step) & (bone.column("coupled") > 0)
         pits = bone.column("pit")[ready]
         gives_way = np.zeros(256, np.uint8)
         gives_way[config.code("lining")] = 1
@@ -273,6 +276,7 @@ class Remodelling(ShippedProcess):
         state.tally("driven out", rows[lost])
         state.remove_cells(rows[lost])
         rows = self.rows_of(state, "osteoblast")
+        rows = rows[bone.depth.reshape(-1)[cells.site[rows]] > 0]
         full = osteoblasts.form(
             rows, cells.site, state.tissue, SOLID, bone.mineral, self.apposition_rate * clock.dt / edge
         ).view(bool)  # fmt: skip
@@ -292,7 +296,7 @@ class Remodelling(ShippedProcess):
         cells, config = state.cells, state.config
         fates = osteoblasts.settle(
             clock.seed, clock.step, rows, cells.id, cells.site, state.occupant, state.tissue, tissues.IS_ENTERABLE,
-            bone.depth, level, self.trapped_share, self.lining_share,
+            bone.depth, bone.column("pit")[bone.column("coupled") > 0], level, self.trapped_share, self.lining_share,
         )  # fmt: skip
         for fate, what, cell in (
             (osteoblasts.Fate.FATE_TRAPPED, "trapped", "osteocyte"),

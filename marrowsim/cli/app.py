@@ -229,7 +229,7 @@ def benchmark(
 @guarded
 def knockout(
     names: Annotated[
-        list[str] | None, typer.Argument(help="S1 to S9, TOML files of your own, or all.", metavar="EXPERIMENT...")
+        list[str] | None, typer.Argument(help="S1 to S10, TOML files of your own, or all.", metavar="EXPERIMENT...")
     ] = None,
     bounded: Annotated[bool, typer.Option("--bounded", help="The quick form: small boxes, few replicates.")] = False,
     out: Annotated[

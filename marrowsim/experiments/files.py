@@ -18,7 +18,7 @@ from marrowsim.experiments.measures import MEASURES
 from marrowsim.experiments.model import ARMS_OF, Arm, Bounded, Bounds, Experiment, Readout, Rule
 from marrowsim.processes import PROCESSES
 
-CLAIMS = ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9")
+CLAIMS = ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10")
 """The experiments that are part of the program."""
 PARTS: dict[str, type[BaseModel]] = {"bounded": Bounded, "arms": Arm, "readout": Readout, "rule": Rule}
 

@@ -1,4 +1,4 @@
-"""The claims S1 to S9 by their quick experiments: small boxes and few replicates, which decide nothing for good.
+"""The claims S1 to S10 by their quick experiments: small boxes and few replicates, which decide nothing for good.
 
 What each came to is held, a claim that the model does not support as much as one that it does.
 """

@@ -84,7 +84,7 @@ def scenario_file(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def beginner():
-    """A function that gives, for a scenario file, one that makes its simulation anew, without growing its bone again."""
+    """A function that gives, for a scenario file, one that makes its simulation anew on the bone grown once."""
 
     def of_file(path):
         geometry = build_geometry(load_config(path, PROCESSES))

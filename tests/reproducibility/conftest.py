@@ -83,20 +83,39 @@ def scenario_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def begin(scenario_file):
-    """A function that makes the simulation anew, without growing its bone again."""
-    geometry = build_geometry(load_config(scenario_file, PROCESSES))
+def beginner():
+    """A function that gives, for a scenario file, one that makes its simulation anew on the bone grown once."""
 
-    def make(*, threads=1, **overrides):
-        return Simulation(load_config(scenario_file, PROCESSES, overrides), geometry=geometry, threads=threads)
+    def of_file(path):
+        geometry = build_geometry(load_config(path, PROCESSES))
 
-    return make
+        def make(*, threads=1, **overrides):
+            return Simulation(load_config(path, PROCESSES, overrides), geometry=geometry, threads=threads)
+
+        return make
+
+    return of_file
 
 
 @pytest.fixture(scope="session")
-def whole(begin, tmp_path_factory):
+def record_whole(tmp_path_factory):
+    """A function that runs a simulation to its end without a stop, and gives its folder."""
+
+    def record(simulation):
+        with RunFolder.create(tmp_path_factory.mktemp("whole") / "run", simulation) as folder:
+            simulation.run(recorders=[folder])
+        return folder.path
+
+    return record
+
+
+@pytest.fixture(scope="session")
+def begin(scenario_file, beginner):
+    """A function that makes the simulation of the scenario anew."""
+    return beginner(scenario_file)
+
+
+@pytest.fixture(scope="session")
+def whole(begin, record_whole):
     """The folder of the run that was never stopped."""
-    simulation = begin()
-    with RunFolder.create(tmp_path_factory.mktemp("whole") / "run", simulation) as folder:
-        simulation.run(recorders=[folder])
-    return folder.path
+    return record_whole(begin())

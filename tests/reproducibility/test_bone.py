@@ -13,10 +13,6 @@ import h5py
 import numpy as np
 import pytest
 
-from marrowsim.config import load_config
-from marrowsim.geometry.build import build_geometry
-from marrowsim.processes import PROCESSES
-from marrowsim.simulation import Simulation
 from marrowsim.storage import RunFolder, open_run
 from marrowsim.storage.compare import compare_runs
 
@@ -107,23 +103,15 @@ def bone_file(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def begin_bone(bone_file):
-    """A function that makes the simulation anew, without growing its bone again."""
-    geometry = build_geometry(load_config(bone_file, PROCESSES))
-
-    def make(*, threads=1, **overrides):
-        return Simulation(load_config(bone_file, PROCESSES, overrides), geometry=geometry, threads=threads)
-
-    return make
+def begin_bone(bone_file, beginner):
+    """A function that makes the simulation of the scenario anew."""
+    return beginner(bone_file)
 
 
 @pytest.fixture(scope="module")
-def bone_run(begin_bone, tmp_path_factory):
-    """The folder of the run that was never stopped."""
-    simulation = begin_bone()
-    with RunFolder.create(tmp_path_factory.mktemp("whole") / "run", simulation) as folder:
-        simulation.run(recorders=[folder])
-    return open_run(folder.path)
+def bone_run(begin_bone, record_whole):
+    """The run that was never stopped."""
+    return open_run(record_whole(begin_bone()))
 
 
 def contents(folder):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
-from .lattice cimport Box, NOWHERE, face_neighbours, is_marked
+from .lattice cimport Box, NOWHERE, face_neighbours
 
 
 def wall_faces(const uint8_t[:, :, ::1] tissue, const uint8_t[::1] inside, const uint8_t[::1] outside):
@@ -89,34 +89,40 @@ def face_sites(const int64_t[::1] sites, int nz, int ny, int nx):
     return faces
 
 
-def near_sites(const int32_t[::1] sites, const int64_t[::1] marked, int nz, int ny, int nx):
-    """Which sites are one of the marked ones, or share a face with one.
+def exact_sum(const float[::1] values):
+    """Sum without rounding but that of the result, so that the order of the values has no meaning.
+
+    The integer mantissas of each exponent are added up (2^39 of them fit), then those 254 sums as long integers.
 
     Parameters
     ----------
-    sites : int32, shape (n,). Voxels.
-    marked : int64, sorted. Voxels.
-    nz, ny, nx : shape of the lattice.
+    values : float32, shape (n,).
 
     Returns
     -------
-    uint8, shape (n,).
+    float : the float64 next to the sum, that of `math.fsum`; NaN where a value is not finite.
     """
-    near = np.zeros(sites.shape[0], dtype=np.uint8)
-    cdef uint8_t[::1] view = near
-    cdef Box box = Box(nz, ny, nx)
-    cdef const int64_t* marks = &marked[0] if marked.shape[0] else NULL
-    cdef int32_t around[6]
+    sums = np.zeros(256, dtype=np.int64)
+    cdef int64_t[::1] view = sums
+    cdef uint32_t bits, exponent
+    cdef int64_t mantissa
+    cdef bint finite = True
     cdef Py_ssize_t i
-    cdef int d
     with nogil:
-        for i in range(sites.shape[0]):
-            view[i] = is_marked(sites[i], marks, marked.shape[0])
-            face_neighbours(box, sites[i], around)
-            for d in range(6):
-                if not view[i] and around[d] != NOWHERE:
-                    view[i] = is_marked(around[d], marks, marked.shape[0])
-    return near
+        for i in range(values.shape[0]):
+            bits = (<const uint32_t*> &values[i])[0]
+            exponent = (bits >> 23) & 0xFF
+            mantissa = bits & 0x7FFFFF
+            if exponent == 0:
+                exponent = 1  # subnormal: as the smallest normal ones, without their leading bit
+            else:
+                mantissa = mantissa | 0x800000
+            if exponent == 0xFF:
+                finite = False
+            view[exponent] += -mantissa if bits >> 31 else mantissa
+    if not finite:
+        return float("nan")
+    return sum(total << (place - 1) for place, total in enumerate(sums.tolist()) if total) / 2**149
 
 
 def spectrum(const float[:, :, ::1] values, const uint8_t[:, :, ::1] tissue, uint8_t code):

@@ -2,6 +2,7 @@
 
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from .blocks cimport BLOCK_ROWS, Drawn, KINDS, STATUSES, draw_block, word_limit
 from .lattice cimport ARRESTED, Box, CIRCULATING, FREE, NOWHERE, face_neighbours, random_free_neighbour
 from .mathematics cimport event_probability, exponential, logarithm, occupancy
 from .rng cimport STREAM_ARREST, STREAM_EGRESS, STREAM_EXTRAVASATION, below, philox, unit
@@ -64,21 +65,31 @@ def decide(uint64_t seed, uint32_t step, uint32_t substep, double dt,
     cdef const float* c = &ligand[0, 0, 0]
     cdef const int64_t* luminal = &luminal_sites[0] if luminal_sites.shape[0] else NULL
     cdef uint32_t sites = <uint32_t> luminal_sites.shape[0]
-    cdef Py_ssize_t i
+    cdef Py_ssize_t blocks = (n + BLOCK_ROWS - 1) // BLOCK_ROWS
+    cdef Py_ssize_t block, i, end
     cdef Traffic* traffic
+    cdef uint64_t leaving[KINDS]
     cdef double competing_theta = occupancy(competing_ligand, half_occupancy)
-    for i in prange(n, nogil=True, num_threads=threads, schedule="static"):
-        passage[i] = PASSAGE_NONE
-        traffic = <Traffic*> &traffics[types[i], 0]
-        if status[i] == CIRCULATING:
-            _circulate(seed, step, substep, dt, <uint64_t> ids[i], traffic, level[i], box, tissues, may_enter,
-                       occupants, luminal, sites, c, competing_theta, half_occupancy, &passage[i], &target[i],
-                       &claim[i])
-        elif status[i] == ARRESTED:
-            _cross(seed, step, substep, dt, <uint64_t> ids[i], traffic, site[i], box, tissues, may_enter, occupants,
-                   &passage[i], &target[i], &claim[i])
-        elif status[i] == FREE and traffic.egress > 0.0 and wall[site[i]] and may_enter[tissues[site[i]]]:
-            _leave(seed, step, substep, dt, <uint64_t> ids[i], traffic, c[site[i]], half_occupancy, &passage[i])
+    for i in range(KINDS):
+        leaving[i] = 0
+    for i in range(traffics.shape[0]):
+        traffic = <Traffic*> &traffics[i, 0]
+        leaving[i * STATUSES + FREE] = word_limit(traffic.egress * dt)
+    for block in prange(blocks, nogil=True, num_threads=threads, schedule="static"):
+        end = min(n, (block + 1) * BLOCK_ROWS)
+        for i in range(block * BLOCK_ROWS, end):
+            passage[i] = PASSAGE_NONE
+            traffic = <Traffic*> &traffics[types[i], 0]
+            if status[i] == CIRCULATING:
+                _circulate(seed, step, substep, dt, <uint64_t> ids[i], traffic, level[i], box, tissues, may_enter,
+                           occupants, luminal, sites, c, competing_theta, half_occupancy, &passage[i], &target[i],
+                           &claim[i])
+            elif status[i] == ARRESTED:
+                _cross(seed, step, substep, dt, <uint64_t> ids[i], traffic, site[i], box, tissues, may_enter,
+                       occupants, &passage[i], &target[i], &claim[i])
+        _leave_block(seed, step, substep, dt, block * BLOCK_ROWS, <int> (end - block * BLOCK_ROWS), &ids[0], &types[0],
+                     &status[0], &site[0], wall, tissues, may_enter, c, &traffics[0, 0], leaving, half_occupancy,
+                     &passage[0])
 
 
 cdef inline void _circulate(uint64_t seed, uint32_t step, uint32_t substep, double dt, uint64_t cell, Traffic* traffic,
@@ -150,13 +161,24 @@ cdef inline void _cross(uint64_t seed, uint32_t step, uint32_t substep, double d
     passage[0] = PASSAGE_CROSSING if target[0] != NOWHERE else PASSAGE_RELEASE
 
 
-cdef inline void _leave(uint64_t seed, uint32_t step, uint32_t substep, double dt, uint64_t cell, Traffic* traffic,
-                        double ligand, double half_occupancy, uint8_t* passage) noexcept nogil:
-    cdef uint32_t words[4]
-    cdef double away
-    philox(seed, STREAM_EGRESS, step, cell, substep, words)
-    if unit(words[0]) >= traffic.egress * dt:
-        return
-    away = 1.0 - occupancy(ligand, half_occupancy)
-    if unit(words[0]) < event_probability(traffic.egress * away * away, dt):
-        passage[0] = PASSAGE_EGRESS
+cdef void _leave_block(uint64_t seed, uint32_t step, uint32_t substep, double dt, Py_ssize_t first, int rows,
+                       const int64_t* ids, const uint8_t* types, const uint8_t* status, const int32_t* site,
+                       const uint8_t* wall, const uint8_t* tissue, const uint8_t* enterable, const float* ligand,
+                       const double* traffics, const uint64_t* limits, double half_occupancy,
+                       uint8_t* passage) noexcept nogil:
+    """Egress of the free cells of a block of rows."""
+    cdef Drawn drawn
+    cdef Traffic* traffic
+    cdef double away, draw
+    cdef int32_t row
+    cdef int acting = draw_block(seed, STREAM_EGRESS, step, substep, first, rows, ids, types, status, limits, &drawn)
+    cdef int i
+    for i in range(acting):
+        row = drawn.row[drawn.place[i]]
+        if not wall[site[row]] or not enterable[tissue[site[row]]]:
+            continue
+        draw = unit(drawn.w0[drawn.place[i]])
+        traffic = (<Traffic*> traffics) + types[row]
+        away = 1.0 - occupancy(ligand[site[row]], half_occupancy)
+        if draw < traffic.egress * dt and draw < event_probability(traffic.egress * away * away, dt):
+            passage[row] = PASSAGE_EGRESS

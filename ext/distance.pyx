@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cython.parallel cimport prange
 from libc.stdint cimport int32_t, uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
@@ -14,12 +15,13 @@ cdef extern from "distance_rows.h":
     void lower_envelope(int32_t* rows, const int32_t* start, Py_ssize_t n) noexcept nogil
 
 
-def squared_distance(const uint8_t[:, :, ::1] target):
+def squared_distance(const uint8_t[:, :, ::1] target, int threads=1):
     """Squared distance (voxels) of each voxel centre to the nearest one of a target.
 
     Parameters
     ----------
     target : uint8, shape (nz, ny, nx). 1 in the target.
+    threads : number of threads; never changes a result.
 
     Returns
     -------
@@ -39,19 +41,37 @@ def squared_distance(const uint8_t[:, :, ::1] target):
     cdef Py_ssize_t ny = shape[1]
     cdef Py_ssize_t nx = shape[2]
     cdef int32_t[:, :, ::1] view = out
-    cdef Py_ssize_t i
-    cdef int32_t* work = <int32_t*> malloc(2 * max(ny, nz) * COLUMNS * sizeof(int32_t))
+    cdef Py_ssize_t rows = max(ny, nz)
+    cdef int32_t* work = <int32_t*> malloc(2 * rows * COLUMNS * threads * sizeof(int32_t))
     if work == NULL:
         raise MemoryError()
-    with nogil:
-        for i in range(nz * ny):
-            _along_row(&target[0, 0, 0] + i * nx, &view[0, 0, 0] + i * nx, nx)
-        for i in range(nz):
-            _across(&view[i, 0, 0], work, ny, nx, nx)
-        for i in range(ny):
-            _across(&view[0, i, 0], work, nz, nx, ny * nx)
+    cdef int part
+    for part in prange(threads, nogil=True, num_threads=threads, schedule="static"):
+        _planes(&target[0, 0, 0], &view[0, 0, 0], work + 2 * rows * COLUMNS * part, ny, nx, nz * part // threads,
+                nz * (part + 1) // threads)
+    for part in prange(threads, nogil=True, num_threads=threads, schedule="static"):
+        _columns(&view[0, 0, 0], work + 2 * rows * COLUMNS * part, nz, ny, nx, ny * part // threads,
+                 ny * (part + 1) // threads)
     free(work)
     return out
+
+
+cdef void _planes(const uint8_t* target, int32_t* out, int32_t* work, Py_ssize_t ny, Py_ssize_t nx, Py_ssize_t first,
+                  Py_ssize_t last) noexcept nogil:
+    """Squared distance within each of some planes across z."""
+    cdef Py_ssize_t z, row
+    for z in range(first, last):
+        for row in range(z * ny, (z + 1) * ny):
+            _along_row(target + row * nx, out + row * nx, nx)
+        _across(out + z * ny * nx, work, ny, nx, nx)
+
+
+cdef void _columns(int32_t* out, int32_t* work, Py_ssize_t nz, Py_ssize_t ny, Py_ssize_t nx, Py_ssize_t first,
+                   Py_ssize_t last) noexcept nogil:
+    """Bring in the distance along z, for the rows `first` to `last` of every plane."""
+    cdef Py_ssize_t y
+    for y in range(first, last):
+        _across(out + y * nx, work, nz, nx, ny * nx)
 
 
 cdef void _along_row(const uint8_t* target, int32_t* out, Py_ssize_t n) noexcept nogil:

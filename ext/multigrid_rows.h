@@ -18,6 +18,8 @@
 /* Diagonal of a closed voxel: the number whose `reciprocal` is 0, so that relaxation leaves it as it is. */
 #define CLOSED 0x1.e6238e0000000p+126f
 #define OPEN_BELOW 1e37f
+/* Least diagonal of an open voxel, for one that has neither neighbour nor sink: 1 / 0 would be infinite, and stay. */
+#define LEAST_DIAGONAL 1e-30f
 
 /* 1 / d to 0.3 % without a division; only the pace of relaxation depends on it, not where it leads. */
 INLINED float reciprocal(float d)
@@ -181,7 +183,8 @@ INLINED void set_diagonal_body(float *d, const float *w, const float *faces, con
     NO_OVERLAP
     for (ptrdiff_t i = 0; i < n; i++) {
         float sum = faces[i] + sinks[i];
-        d[i] = w[i] > 0.0f ? sum : CLOSED;
+        float diagonal = sum > LEAST_DIAGONAL ? sum : LEAST_DIAGONAL;
+        d[i] = w[i] > 0.0f ? diagonal : CLOSED;
     }
 }
 

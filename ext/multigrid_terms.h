@@ -66,7 +66,8 @@ INLINED float equation(float *u, float *d, float *s, Inspection *seen, float w, 
     seen->least = w > 0.0f ? bits_of(sink) : 0xffffffffu;
     seen->stray = w > 0.0f ? 0u : bits_of(source);
     *u = w > 0.0f ? scaled : 0.0f;
-    *d = w > 0.0f ? total : CLOSED;
+    float diagonal = total > LEAST_DIAGONAL ? total : LEAST_DIAGONAL;
+    *d = w > 0.0f ? diagonal : CLOSED;
     *s = w > 0.0f ? right : 0.0f;
     return w > 0.0f ? shared : 0.0f;
 }

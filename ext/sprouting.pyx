@@ -50,13 +50,15 @@ def set_out(uint64_t seed, uint32_t step, double dt, const int64_t[::1] luminal_
             site = around[d]
             if site == NOWHERE or not v[site] > threshold or occupants[site] >= 0 or not enterable[codes[site]]:
                 continue
+            philox(seed, STREAM_SPROUT, step, <uint64_t> site, 0, words)
+            if unit(words[0]) >= rate * dt:
+                continue  # the probability below is smaller: most voxels need not be looked at further
             face_neighbours(box, site, behind)
             first = 0
             while behind[first] == NOWHERE or not lumen[codes[behind[first]]]:
                 first = first + 1
             if behind[first] != root or is_marked(site, marks, slots.shape[0]):
                 continue  # a voxel with several faces at the wall is asked once
-            philox(seed, STREAM_SPROUT, step, <uint64_t> site, 0, words)
             if unit(words[0]) < event_probability(rate * v[site] / (v[site] + threshold), dt):
                 found.append((site, root, d, words[1]))
     return np.array(found, dtype=np.int64).reshape(-1, 4).T

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import product
 from types import MappingProxyType
 
@@ -9,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 from skimage import measure
 
-from ._engine import distance
+from ._engine import covering, distance
 from .errors import Fault, ImageError
 
 UNITS = MappingProxyType(
@@ -23,6 +24,10 @@ UNITS = MappingProxyType(
         "Tb.Sp.SD": "um",
         "Tb.N": "1/mm",
         "Conn.D": "1/mm3",
+        "DA": "1",
+        "MIL1": "um",
+        "MIL2": "um",
+        "MIL3": "um",
     }
 )
 """Unit of each quantity that `morphometry` gives."""
@@ -30,16 +35,38 @@ UNITS = MappingProxyType(
 UM_PER_MM = 1000.0
 # Spheres of twice this radius (voxels) and more are fitted on a grid coarsened to keep them above it.
 FINE_RADIUS = 10.0
-RADIUS_STEP = 0.05
 # Spheres centred on voxel centres, and bounded by centres of the other phase, are wider than the
 # structure by one voxel where a centre lies on its mid-surface and by none where it lies between two.
 SPHERE_EXCESS = 0.5
 # Smoothing of the mask before its surface is drawn (voxels): removes the steps, keeps 5-voxel rods.
 SURFACE_SMOOTHING = 0.55
+# Directions in which intercepts are counted, on half a sphere; and steps of an axis in which normals are sorted.
+DIRECTIONS = 1000
+NORMAL_STEPS = 24
 
 
-def morphometry(bone, spacing: float, region=None) -> dict[str, float]:
-    """Bone volume, surface, thickness, separation, number and connectivity.
+@dataclass(frozen=True, eq=False)
+class Fabric:
+    """Mean intercept lengths of bone and marrow as an ellipsoid.
+
+    Attributes
+    ----------
+    lengths : ndarray, shape (3,)
+        Mean intercept length (um) along each axis, longest first: eigenvalues of the fabric tensor. Infinite along
+        what nothing bounds, such as plates.
+    axes : ndarray, shape (3, 3)
+        Unit vector (x, y, z) of each axis, one a row: eigenvectors of the fabric tensor.
+    anisotropy : float
+        DA = 1 - shortest / longest: 0 where all directions are alike, 1 for plates and for rods.
+    """
+
+    lengths: np.ndarray
+    axes: np.ndarray
+    anisotropy: float
+
+
+def morphometry(bone, spacing: float, region=None, threads: int = 1) -> dict[str, float]:
+    """Bone volume, surface, thickness, separation, number, connectivity and anisotropy.
 
     Parameters
     ----------
@@ -48,14 +75,18 @@ def morphometry(bone, spacing: float, region=None) -> dict[str, float]:
     region : array_like of bool, shape (z, y, x), optional
         The tissue volume TV, the whole array unless given. Voxels outside it are neither bone nor
         marrow; fitted spheres stay inside it and the bone surface along its border is not counted.
+    threads : number of threads; never changes a result.
 
     Returns
     -------
     dict
         The quantities of `UNITS`. Tb.Th and Tb.Sp are volume-weighted means of the local thickness
         of bone and marrow (`local_thickness`), with standard deviations; Tb.N is
-        1 / (Tb.Th + Tb.Sp); BS as in `surface_area`. Conn.D is (1 - `euler_characteristic`) / TV of
-        the bone as it stands, without edge correction, and presumes that it is one piece.
+        1 / (Tb.Th + Tb.Sp); BS as in `surface_area`; DA and the mean intercept lengths MIL1 to MIL3
+        as in `fabric`. Conn.D is (1 - `euler_characteristic`) / TV with edge correction, as BoneJ
+        gives it: a block is a sample of a bone, and without the correction its Conn.D would go with
+        its size. A region that is not a box has no faces to correct for: its bone is taken as it
+        stands. Conn.D presumes that the bone is one piece.
         What has no value, such as the thickness of absent bone, is NaN.
 
     Raises
@@ -68,10 +99,13 @@ def morphometry(bone, spacing: float, region=None) -> dict[str, float]:
     marrow = ~bone if region is None else region & ~bone
     total = (bone.size if region is None else np.count_nonzero(region)) * (spacing / UM_PER_MM) ** 3
     volume = np.count_nonzero(bone) * (spacing / UM_PER_MM) ** 3
-    surface = surface_area(bone, region) * (spacing / UM_PER_MM) ** 2
-    thickness, thickness_sd = (spacing * value for value in thickness_moments(bone))
-    separation, separation_sd = (spacing * value for value in thickness_moments(marrow))
-    connectivity = 1.0 - euler_characteristic(bone)
+    faces = _surface_vectors(bone, region)
+    surface = _area(faces) * (spacing / UM_PER_MM) ** 2
+    intercepts = _fabric(faces, bone.size if region is None else np.count_nonzero(region), spacing)
+    thickness, thickness_sd = (spacing * value for value in thickness_moments(bone, threads=threads))
+    separation, separation_sd = (spacing * value for value in thickness_moments(marrow, threads=threads))
+    box = _bounds(region, bone.shape)
+    connectivity = 1.0 - euler_characteristic(bone[box], edge_correction=region is None or region[box].all())
     return {
         "BV/TV": float(volume / total),
         "BS/TV": surface / total,
@@ -82,10 +116,40 @@ def morphometry(bone, spacing: float, region=None) -> dict[str, float]:
         "Tb.Sp.SD": separation_sd,
         "Tb.N": UM_PER_MM / (thickness + separation),
         "Conn.D": float(connectivity / total) if volume else np.nan,
+        "DA": intercepts.anisotropy,
+        **{f"MIL{number}": float(length) for number, length in enumerate(intercepts.lengths, 1)},
     }
 
 
-def thickness_moments(phase, radius_step: float = RADIUS_STEP) -> tuple[float, float]:
+def fabric(bone, spacing: float, region=None) -> Fabric:
+    """Mean intercept lengths of all directions, and the ellipsoid of Harrigan & Mann (1984, J Mater Sci 19:761).
+
+    MIL(w) is the length of test lines along w over the number of times that they cross the bone surface. The mean
+    over all test lines needs none to be drawn: a surface element of area dA and normal n is crossed by lines along w
+    in proportion to |n . w| dA, so MIL(w) = TV / sum |n . w| dA over the surface (`surface_area`). To 1 / MIL(w)^2 of
+    1000 directions the quadratic form w . M w is fitted; the fabric tensor is M^(-1/2). DA as BoneJ defines it (Doube
+    2010, Bone 47:1076); the ratio longest / shortest, DA of Bouxsein 2010, is 1 / (1 - DA).
+
+    Parameters
+    ----------
+    bone, spacing, region : as in `morphometry`.
+
+    Returns
+    -------
+    Fabric
+        NaN throughout where there is no surface.
+
+    Raises
+    ------
+    ImageError
+        As `morphometry`.
+    """
+    bone, region = _checked(bone, spacing, region)
+    size = bone.size if region is None else np.count_nonzero(region)
+    return _fabric(_surface_vectors(bone, region), size, spacing)
+
+
+def thickness_moments(phase, radius_step: float = 0.0, threads: int = 1) -> tuple[float, float]:
     """Mean and standard deviation of `local_thickness` over a phase (voxels).
 
     NaN where the phase is empty or fills the array.
@@ -93,24 +157,24 @@ def thickness_moments(phase, radius_step: float = RADIUS_STEP) -> tuple[float, f
     phase = np.asarray(phase, dtype=bool)
     if phase.all() or not phase.any():
         return np.nan, np.nan
-    values = local_thickness(phase, radius_step)[phase]
+    values = local_thickness(phase, radius_step, threads)[phase]
     return float(values.mean(dtype=np.float64)), float(values.std(dtype=np.float64))
 
 
-def local_thickness(phase, radius_step: float = RADIUS_STEP) -> np.ndarray:
+def local_thickness(phase, radius_step: float = 0.0, threads: int = 1) -> np.ndarray:
     """Diameter of the largest sphere inside a phase that covers each voxel (Hildebrand & Ruegsegger 1997).
 
-    A voxel has a thickness of at least 2 r where it lies within r of the centres whose distance to
-    the other phase is r or more, so each radius costs one distance transform. All radii that occur
-    are tried up to where they differ by less than the radius step; beyond 20 voxels the grid is
-    coarsened, with an error below one coarse voxel in the reach of a sphere. The array border bounds
-    no sphere. Centres are voxel centres, so that the mean of a plate is right to half a voxel, and
-    that of a rod or sphere whose axis or centre lies between voxels up to two voxels small.
+    Centres are voxel centres, a sphere ends at the nearest voxel of the other phase, and covers what is
+    nearer than that. All spheres are fitted, none of them skipped; those of more than 40 voxels in
+    diameter on a grid that is coarsened so that their radius stays above 10, with an error below one
+    coarse voxel in their reach. The array border bounds no sphere. The mean of a plate is right to half
+    a voxel; that of a rod or sphere whose axis or centre lies between voxels is up to two voxels small.
 
     Parameters
     ----------
     phase : array_like of bool, shape (z, y, x)
-    radius_step : smallest step between radii, as a share of the radius.
+    radius_step : smallest step between radii, as a share of the radius: radii nearer than that are one.
+    threads : number of threads; never changes a result.
 
     Returns
     -------
@@ -124,28 +188,40 @@ def local_thickness(phase, radius_step: float = RADIUS_STEP) -> np.ndarray:
         return thickness
     if not phase.any():
         return thickness
-    depth = squared_distance(~phase)
+    depth = squared_distance(~phase, threads)
     depths = np.flatnonzero(np.bincount(depth.ravel()))[1:]
-    starts = _level_starts(depths, radius_step)
-    coarse, factor = depth, 1
-    for start, stop in zip(starts, [*starts[1:], depths.size], strict=True):
-        wanted = 2 ** max(0, int(np.log2(np.sqrt(depths[start]) / FINE_RADIUS)))
-        if wanted != factor:
-            coarse, factor = measure.block_reduce(depth, wanted, np.max), wanted
-        reach = squared_distance(coarse >= depths[start]) < (depths[start] - 0.5) / factor**2
-        diameter = 2.0 * np.sqrt(depths[start:stop]).mean() - SPHERE_EXCESS
-        np.copyto(thickness, np.float32(diameter), where=_enlarged(reach, factor, phase.shape))
+    starts = np.array(_level_starts(depths, radius_step))
+    levels = zip(starts, [*starts[1:], depths.size], strict=True)
+    diameters = [2.0 * np.sqrt(depths[start:stop]).mean() - SPHERE_EXCESS for start, stop in levels]
+    factors = 2 ** np.maximum(0, np.log2(np.sqrt(depths[starts]) / FINE_RADIUS).astype(int))
+    for factor in np.unique(factors):
+        low, high = np.searchsorted(factors, [factor, factor + 1])
+        smallest = depths[starts[low:high]]
+        coarse = depth if factor == 1 else measure.block_reduce(depth, int(factor), np.max)
+        ranks = np.searchsorted(smallest, np.arange(depths[-1] + 1), side="right").astype(np.int32)
+        ranks[0] = -1
+        radii = np.ceil((smallest - 0.5) / factor**2).astype(np.int64)
+        if high < starts.size:
+            # The centres of coarser spheres too, all with the largest radius here: one distance transform.
+            reach = squared_distance(coarse >= smallest[-1], threads) < radii[-1]
+            ranks[smallest[-1] :] = 0
+        rank = ranks[coarse]
+        covering.largest_cover(rank, np.concatenate([[0], radii]), threads)
+        if high < starts.size:
+            rank[reach] = radii.size
+        diameter = np.array([0.0, *diameters[low:high], 0.0], dtype=np.float32)[rank]
+        np.maximum(thickness, _enlarged(diameter, factor, phase.shape), out=thickness)
     thickness[~phase] = 0.0
     return thickness
 
 
-def squared_distance(target) -> np.ndarray:
+def squared_distance(target, threads: int = 1) -> np.ndarray:
     """Squared Euclidean distance (voxels) of each voxel to the nearest one of a target.
 
     `target` is boolean [z, y, x]; the result int32 of the same shape, exact, 0 in the target and 2**30
     everywhere where the target is empty.
     """
-    return distance.squared_distance(np.ascontiguousarray(target, dtype=bool).view(np.uint8))
+    return distance.squared_distance(np.ascontiguousarray(target, dtype=bool).view(np.uint8), threads)
 
 
 def surface_area(bone, region=None) -> float:
@@ -154,6 +230,11 @@ def surface_area(bone, region=None) -> float:
     Where bone meets the border of the array or of the region it is cut, and has no surface there: it
     is drawn as if it went on, and what lies beyond the border is not counted.
     """
+    return _area(_surface_vectors(bone, region))
+
+
+def _surface_vectors(bone, region) -> np.ndarray:
+    """Area vectors (z, y, x; voxel faces) of the triangles of the bone surface."""
     inside = np.ones(np.shape(bone), dtype=bool) if region is None else np.asarray(region, dtype=bool)
     inside = np.pad(inside, 1)
     bone = np.pad(np.asarray(bone, dtype=bool), 1, mode="edge")
@@ -162,11 +243,51 @@ def surface_area(bone, region=None) -> float:
         bone = bone[tuple(nearest)]
     smooth = ndimage.gaussian_filter(bone.astype(np.float32), SURFACE_SMOOTHING, mode="nearest")
     if not smooth.min() < 0.5 < smooth.max():
-        return 0.0
+        return np.empty((0, 3), dtype=np.float32)
     corners, faces, _, _ = measure.marching_cubes(smooth, 0.5)
     middle = np.rint(corners[faces].mean(axis=1)).astype(np.intp)
-    faces = faces[inside[tuple(middle.T)]]
-    return float(measure.mesh_surface_area(corners, faces)) if len(faces) else 0.0
+    first, second, third = corners[faces[inside[tuple(middle.T)]]].transpose(1, 0, 2)
+    return 0.5 * np.cross(second - first, third - first)
+
+
+def _area(faces) -> float:
+    return float(np.sqrt((faces**2).sum(axis=1)).sum(dtype=np.float64))
+
+
+def _fabric(faces, size, spacing) -> Fabric:
+    """Fabric of `size` voxels with a surface of these area vectors (z, y, x)."""
+    if not len(faces):
+        return Fabric(np.full(3, np.nan), np.full((3, 3), np.nan), np.nan)
+    vectors = _sorted_by_normal(faces.astype(np.float64))
+    number = np.arange(DIRECTIONS) + 0.5
+    height, turn = number / DIRECTIONS, np.pi * (1 + np.sqrt(5)) * number
+    flat = np.sqrt(1 - height**2)
+    direction = np.stack([height, flat * np.sin(turn), flat * np.cos(turn)], axis=1)
+    crossings = np.abs(direction @ vectors.T).sum(axis=1) / size
+    z, y, x = direction.T
+    terms = np.stack([z * z, y * y, x * x, 2 * z * y, 2 * z * x, 2 * y * x], axis=1)
+    zz, yy, xx, zy, zx, yx = np.linalg.lstsq(terms, crossings**2, rcond=None)[0]
+    values, columns = np.linalg.eigh([[xx, yx, zx], [yx, yy, zy], [zx, zy, zz]])
+    with np.errstate(divide="ignore"):
+        lengths = spacing / np.sqrt(np.maximum(values, 0.0))
+    return Fabric(lengths, columns.T, float(1.0 - np.sqrt(max(values[0], 0.0) / values[2])))
+
+
+def _sorted_by_normal(vectors) -> np.ndarray:
+    """Sums of the vectors of nearly one direction, opposite ones taken as one."""
+    vectors = vectors[(vectors != 0).any(axis=1)]
+    vectors *= np.where(vectors[:, :1] < 0, -1.0, 1.0)
+    steps = np.rint(NORMAL_STEPS * (1 + vectors / np.abs(vectors).sum(axis=1, keepdims=True))).astype(np.intp)
+    places = 2 * NORMAL_STEPS + 1
+    key = (steps[:, 0] * places + steps[:, 1]) * places + steps[:, 2]
+    return np.stack([np.bincount(key, weights=part) for part in vectors.T], axis=1)
+
+
+def _bounds(region, shape) -> tuple[slice, ...]:
+    """The box [z, y, x] around a region."""
+    if region is None:
+        return tuple(slice(length) for length in shape)
+    return ndimage.find_objects(region.view(np.uint8))[0]
 
 
 def euler_characteristic(bone, edge_correction: bool = False) -> float:

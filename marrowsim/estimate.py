@@ -13,7 +13,7 @@ from marrowsim.geometry.sites import GAP
 BYTES_BASE = 240e6
 # The state with what is derived from it, and a checkpoint while it is packed, with three fields; each further field;
 # mineral and depth of bone that is remodelled; the field solver.
-BYTES_PER_VOXEL_STATE = 27.0
+BYTES_PER_VOXEL_STATE = 28.5
 BYTES_PER_VOXEL_FIELD = 4.0
 BYTES_PER_VOXEL_REMODELLING = 5.0
 BYTES_PER_VOXEL_SOLVER = 38.0

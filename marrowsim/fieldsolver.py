@@ -21,7 +21,7 @@ import numpy as np
 from marrowsim._engine import multigrid, multigrid_faces, multigrid_levels, multigrid_pockets, multigrid_terms
 from marrowsim.errors import Fault, FieldError
 from marrowsim.fieldinputs import count, mask_of, number, positive, relative_by_code, shaped, term, writable
-from marrowsim.pockets import Pockets, sinkless_pockets
+from marrowsim.pockets import SMALL_POCKET, Pockets, sinkless_pockets
 
 NOTHING = np.zeros((0, 0, 0), np.float32)
 NO_VOXELS = np.zeros(0, np.int64)
@@ -29,6 +29,9 @@ NO_VOXELS = np.zeros(0, np.int64)
 # Below this sink (in units of a face's conductance) the part of it that single precision rounds off
 # a diagonal is felt in the field, and is corrected before every cycle.
 SMALL_SINK = 2.0**-7
+
+# Beyond so many sinks that stand for their pockets it is quicker to find the pockets again.
+MOST_WITNESSES = 16384
 
 STEADY_CYCLES = 400
 # Single precision leaves a field in motion by about this much.
@@ -105,6 +108,7 @@ class FieldSolver:
         self._pockets = Pockets(self._levels[0])
         self._closed, self._reopened = NO_VOXELS, np.zeros(0, np.float32)
         self._witnesses: np.ndarray | None = None
+        self._unwitnessed = NO_VOXELS
         self._take_mask(relative, codes)
 
     @property
@@ -143,8 +147,18 @@ class FieldSolver:
             term("relative_diffusivity", relative.reshape(1, 1, -1))
         self._open_closed()
         multigrid_faces.set_voxels(self._levels, voxels, np.ascontiguousarray(relative), self.threads)
-        self._witnesses = None
+        self._follow_witnesses(voxels)
         self._pockets.find_around(voxels)
+
+    def _follow_witnesses(self, changed: np.ndarray) -> None:
+        """Keep the witnesses that are still open, and in mind that some voxels opened or closed."""
+        if self._witnesses is None:
+            return
+        self._unwitnessed = np.union1d(self._unwitnessed, changed)
+        if len(self._witnesses) + len(self._unwitnessed) > MOST_WITNESSES:
+            self._witnesses = None
+        else:
+            self._witnesses = self._witnesses[self._levels[0].relative_of(self._witnesses) > 0]
 
     def solve(
         self,
@@ -250,15 +264,28 @@ class FieldSolver:
         if least > 0:
             return least
         sinks = [sink for sink in (rate, uptake) if sink.size]
-        if self._witnesses is not None and sinks and sum(sink.ravel()[self._witnesses] for sink in sinks).all():
+        if self._witnessed(sinks):
             return least
         closed, witnesses = sinkless_pockets(self._levels[0], source, sinks)
         if closed.size:
             self._closed, self._reopened = closed, self._levels[0].relative_of(closed)
             multigrid_faces.set_voxels(self._levels, closed, np.zeros(closed.size, np.float32), threads)
             return multigrid.descend(self._levels, terms, threads)[2]
-        self._witnesses = witnesses
+        self._witnesses, self._unwitnessed = witnesses, NO_VOXELS
         return least
+
+    def _witnessed(self, sinks: list[np.ndarray]) -> bool:
+        """Whether the witnesses, and sinks near the voxels that changed since, tell that each pocket has a sink."""
+        if self._witnesses is None or not sinks:
+            return False
+        if not sum(sink.ravel()[self._witnesses] for sink in sinks).all():
+            return False
+        if self._unwitnessed.size:
+            found = multigrid_pockets.sinks_near(self._levels[0], self._unwitnessed, sinks, SMALL_POCKET)
+            if found is None:
+                return False
+            self._witnesses, self._unwitnessed = np.union1d(self._witnesses, found), NO_VOXELS
+        return True
 
     def _refuse_stray(self, source: np.ndarray) -> None:
         stray = float(source[~self._levels[0].openness()].max(initial=0.0))

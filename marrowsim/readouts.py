@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,10 +63,9 @@ class Census:
         rows = np.flatnonzero((cells.status == Status.FREE) | (cells.status == Status.BOUND))
         inside = cells.type[rows].astype(np.int64) * 256 + state.tissue.reshape(-1)[cells.site[rows]]
         self.tissues = np.bincount(inside, minlength=len(config.cells) * 256).reshape(-1, 256)
-        self.near_slot = np.zeros(0, dtype=np.int64)
-        if len(state.slots):
-            near = census.near_sites(cells.site[rows], state.slots, *state.tissue.shape)
-            self.near_slot = np.bincount(cells.type[rows[near.astype(bool)]], minlength=len(config.cells))
+        self.near_slot = np.bincount(cells.type[rows_near_slots(state)], minlength=len(config.cells))
+        self._rows, self._inside = rows, inside
+        self._found: dict[tuple[int, int | None], np.ndarray] = {}
 
     @cached_property
     def bone(self) -> BoneCensus:
@@ -94,12 +92,28 @@ class Census:
 
     def near_slots(self, cell: str) -> int:
         """Cells of a type in the marrow that are in a niche slot or face one."""
-        return int(self.near_slot[self.state.config.code(cell)]) if len(self.near_slot) else 0
+        return int(self.near_slot[self.state.config.code(cell)])
+
+    def rows(self, cell: str, tissue: int | None = None) -> np.ndarray:
+        """Rows of the cells of a type that are out of the vessels, or in one tissue."""
+        code = self.state.config.code(cell)
+        if (code, tissue) not in self._found:
+            wanted = self._inside >> 8 == code if tissue is None else self._inside == code * 256 + tissue
+            self._found[code, tissue] = self._rows[wanted]
+        return self._found[code, tissue]
 
     def held(self, cell: str) -> float:
         """Share of the niche slots that a type holds."""
         slots = len(self.state.slots)
         return self.count(cell, Status.BOUND) / slots if slots else float("nan")
+
+
+def rows_near_slots(state: State) -> np.ndarray:
+    """Rows of the cells out of the vessels that are in a niche slot or face one: int64, sorted."""
+    around = census.face_sites(state.slots, *state.tissue.shape).ravel()
+    held = state.occupant.reshape(-1)[np.concatenate([state.slots, around[around >= 0]])]
+    rows = np.unique(held[held >= 0]).astype(np.int64)
+    return rows[np.isin(state.cells.status[rows], (Status.FREE, Status.BOUND))]
 
 
 def output_now(state: State, counted: Census) -> float:
@@ -128,13 +142,9 @@ def bone_volume_fraction(state: State, _: Census) -> float:
 def tumour_mean(column: str, tissue: int | None = None) -> Measure:
     """Mean of a column of the cell table over the tumour cells in tissue, or in one, whatever the order of the rows."""
 
-    def measure(state: State, _: Census) -> float:
-        cells = state.cells
-        in_tissue = (cells.status == Status.FREE) | (cells.status == Status.BOUND)
-        rows = np.flatnonzero(in_tissue & (cells.type == state.config.code("tumour")))
-        if tissue is not None:
-            rows = rows[state.tissue.reshape(-1)[cells.site[rows]] == tissue]
-        return math.fsum(getattr(cells, column)[rows].tolist()) / len(rows) if len(rows) else float("nan")
+    def measure(state: State, counted: Census) -> float:
+        rows = counted.rows("tumour", tissue)
+        return census.exact_sum(getattr(state.cells, column)[rows]) / len(rows) if len(rows) else float("nan")
 
     return measure
 

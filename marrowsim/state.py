@@ -166,7 +166,10 @@ class State:
         self.cells = Cells()
         self.slots = geometry.slots.copy()
         self.fields = {
-            name: np.full(self.tissue.shape, field.initial, dtype=np.float32)
+            # Zeros take no memory until they are written to.
+            name: np.full(self.tissue.shape, field.initial, np.float32)
+            if field.initial
+            else np.zeros(self.tissue.shape, np.float32)
             for name, field in config.active_fields.items()
         }
         self.next_id = 0

@@ -190,13 +190,24 @@ def test_presets():
 def test_measure_a_run_and_an_image(run, here):
     of_run = json.loads(invoke("measure", "a", "--json").stdout)
     assert of_run["spacing (um)"] == 10.0
-    assert of_run["BV/TV"] == pytest.approx(0.12, abs=0.01)
+    first, *later = [values for name, values in of_run.items() if name.endswith(" d")]
+    assert first["BV/TV"] == pytest.approx(0.12, abs=0.01)
+    assert later == [first]
     plate = np.zeros((20, 20, 40), bool)
     plate[..., 15:25] = True
     np.savez("plate.npz", bone=plate)
     of_image = json.loads(invoke("measure", "plate.npz", "--spacing", "5", "--json").stdout)
     assert of_image["BV/TV"] == 0.25
     assert of_image["Tb.Th"] == pytest.approx(50.0, rel=0.1)
+    half = plate.copy()
+    half[..., :20] = False
+    np.savez("half.npz", bone=half)
+    boxed = json.loads(
+        invoke("measure", "plate.npz", "--spacing", "5", "--box", "100,0,0,200,100,100", "--json").stdout
+    )
+    assert boxed["BV/TV"] == 0.25
+    masked = json.loads(invoke("measure", "plate.npz", "--spacing", "5", "--region", "half.npz", "--json").stdout)
+    assert masked["BV/TV"] == 1.0
     table = invoke("measure", "plate.npz", "--spacing", "5").stdout
     assert "BV/TV" in table
     assert "40 x 20 x 20 voxels of 5 um" in table

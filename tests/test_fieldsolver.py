@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from scipy import sparse
+from scipy import ndimage, sparse
 from scipy.sparse.linalg import spsolve
 
 import marrowsim.fieldsolver as fields
@@ -294,6 +294,50 @@ def test_update_voxels_equals_a_new_solver():
     assert pockets > 50
     with pytest.raises(FieldError, match="outside the lattice"):
         solver.update_voxels([relative.size], 1.0)
+
+
+def test_sinks_of_pockets_are_known_after_changes_as_to_a_new_solver():
+    """Sinks in a fifth of the voxels, while more and more voxels close and some open: parts are cut off, and joined."""
+    rng = np.random.default_rng(6)
+    relative = (rng.random((18, 20, 22)) < 0.95).astype(np.float32)
+    sinks = np.where(rng.random(relative.shape) < 0.2, 0.1, 0).astype(np.float32)
+    solver = fields.FieldSolver(relative, SPACING, 300.0)
+    closed, known = [], 0
+    for changes in (0, 1, 5, *[200] * 25, 0, 3000):
+        relative = relative.copy()
+        voxels = rng.choice(relative.size, changes, replace=False)
+        relative.flat[voxels] = rng.choice([0.0, 1.0], changes, p=[0.8, 0.2])
+        solver.update_voxels(voxels, relative.flat[voxels])
+        alone = ndimage.convolve(relative, ndimage.generate_binary_structure(3, 1), mode="constant") == 1
+        decay = np.where(relative > 0, np.where(alone, np.float32(0.1), sinks), 0)
+        a, b = np.full((2, *relative.shape), 3, np.float32)
+        known += solver._witnessed([decay])
+        solver.solve(a, decay, decay)
+        new = fields.FieldSolver(relative, SPACING, 300.0)
+        new.solve(b, decay, decay)
+        assert a.tobytes() == b.tobytes()
+        assert a.max() > 0
+        closed.append(len(new._closed))
+    assert known > 4
+    assert min(closed) == 0 and len(set(closed)) > 2
+
+
+def test_a_cut_off_part_without_a_sink_is_found_however_large_it_is():
+    """A wall across a box whose only sinks are at one end, of two halves beyond what is searched for sinks."""
+    relative = np.ones((12, 12, 60), np.float32)
+    decay = np.zeros_like(relative)
+    decay[:, :, :3] = 0.1
+    solver = fields.FieldSolver(relative, SPACING, 300.0)
+    solver.solve(np.zeros_like(decay), decay, decay)
+    wall = np.arange(relative.size).reshape(relative.shape)[:, :, 30].ravel()
+    for part, cut in ((wall[:-1], False), (wall[-1:], True)):
+        solver.update_voxels(part, 0.0)
+        relative.flat[part] = 0
+        a, b = np.full((2, *relative.shape), 3, np.float32)
+        solver.solve(a, decay, decay)
+        fields.FieldSolver(relative, SPACING, 300.0).solve(b, decay, decay)
+        assert a.tobytes() == b.tobytes()
+        assert (a[:, :, 31:] == 3).all() == cut
 
 
 def test_solvers_that_share_memory_take_turns():

@@ -1,11 +1,14 @@
 """Readouts over the marrow: the same numbers as NumPy's, without its copies."""
 
+import math
 import tracemalloc
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from marrowsim.readouts import measure_readouts, summary
+from marrowsim._engine import census
+from marrowsim.readouts import measure_readouts, rows_near_slots, summary
 from marrowsim.simulation import Simulation
 from marrowsim.state import Status
 
@@ -71,3 +74,44 @@ def test_slots_are_conserved_and_dysfunction_is_the_share_of_output_lost():
     row = measure_readouts(state)
     assert row["dysfunction index (1)"] == pytest.approx(1 - row["haematopoietic output (cells/d)"] / healthy)
     assert row["haematopoietic output (cells/d)"] == pytest.approx((len(free) - len(free) // 2) / 2.3)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        [1e30, 1.0, -1e30, 1e-40],
+        [3.4028235e38] * 1000 + [-1e-45],
+        [2.0**24, 1.0, 2.0**-30] * 999,
+        [-0.0, -1e-45, -1.1754942e-38],
+    ],
+)
+def test_sum_is_exact(values):
+    """Cancellation, subnormal numbers and sums beyond float32: the float64 that `math.fsum` gives, in any order."""
+    values = np.array(values, dtype=np.float32)
+    assert census.exact_sum(values) == census.exact_sum(values[::-1].copy()) == math.fsum(values.tolist())
+
+
+def test_sum_of_any_bits_is_exact():
+    """200,000 random bit patterns, all exponents and both signs, and their halfway sums with 2^53."""
+    bits = np.random.default_rng(3).integers(0, 2**32, 200_000, dtype=np.uint32)
+    values = bits.view(np.float32)
+    assert np.isnan(census.exact_sum(values))
+    values = values[np.isfinite(values)]
+    assert census.exact_sum(values) == math.fsum(values.tolist())
+    for odd in (0.0, 1.0, 2.0, 3.0):
+        tie = np.array([2.0**53, odd, 1.0, -(2.0**-149)], dtype=np.float32)
+        assert census.exact_sum(tie) == math.fsum(tie.tolist())
+
+
+def test_cells_near_slots_are_those_that_the_six_faces_tell():
+    """Against a lattice in which the slots and the voxels at their faces are marked; none in the vessels count."""
+    simulation = Simulation.from_scenario("homing", overrides={"geometry.size": ["200 um"] * 3}, threads=1)
+    simulation.run(steps=10)
+    state, cells = simulation.state, simulation.state.cells
+    assert np.count_nonzero(cells.status == Status.ARRESTED) and np.count_nonzero(cells.status == Status.CIRCULATING)
+    slots = np.zeros(state.tissue.shape, bool)
+    slots.reshape(-1)[state.slots] = True
+    near = ndimage.binary_dilation(slots).reshape(-1)
+    out = (cells.status == Status.FREE) | (cells.status == Status.BOUND)
+    assert list(rows_near_slots(state)) == list(np.flatnonzero(out & near[cells.site]))

@@ -162,12 +162,22 @@ def parameters(
 def measure(
     target: Annotated[str, typer.Argument(help="An image of bone, or a run folder.", metavar="IMAGE_OR_RUN")],
     spacing: Spacing = None,
+    region: Annotated[
+        str | None, typer.Option(metavar="IMAGE", help="Measure inside this mask, an image of the same shape.")
+    ] = None,
+    box: Annotated[
+        str | None, typer.Option(metavar="UM", help="Measure inside this box: x0,y0,z0,x1,y1,z1 from the corner.")
+    ] = None,
+    step: Annotated[
+        int | None,
+        typer.Option(help="Step of a run, of which there is a frame; the start and the last one if not given."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Measure bone: BV/TV, BS/TV, Tb.Th, Tb.Sp, Tb.N, Conn.D (Bouxsein 2010)."""
+    """Measure bone: BV/TV, BS/TV, Tb.Th, Tb.Sp, Tb.N, Conn.D, DA (Bouxsein 2010)."""
     from marrowsim.cli.measuring import print_morphometry  # noqa: PLC0415
 
-    print_morphometry(target, spacing, as_json=json)
+    print_morphometry(target, spacing, region=region, box=box, step=step, as_json=json)
 
 
 @app.command()

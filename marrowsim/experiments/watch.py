@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 
 import numpy as np
 
-from marrowsim._engine import census
+from marrowsim.readouts import rows_near_slots
 from marrowsim.simulation import Simulation
 from marrowsim.state import State, Status
 
@@ -68,13 +68,8 @@ class Watch:
         self.arrivals: dict[int, int] = {}
 
     def _meet_slots(self) -> None:
-        state, cells = self.state, self.state.cells
-        rows = np.flatnonzero((cells.status == Status.FREE) | (cells.status == Status.BOUND))
-        rows, places = self.tagged(rows)
-        waiting = np.isinf(self.contacts[places])
-        rows, places = rows[waiting], places[waiting]
-        near = census.near_sites(cells.site[rows], state.slots, *state.tissue.shape).astype(bool)
-        self.contacts[places[near]] = state.minutes
+        _, places = self.tagged(rows_near_slots(self.state))
+        self.contacts[places] = np.minimum(self.contacts[places], self.state.minutes)
 
     def tagged(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Of the cells in these rows, those that were there at the start, and their places in `ids`."""

@@ -42,8 +42,7 @@ class Circulation(ShippedProcess):
     def update(self, state: State, clock: Clock) -> None:
         """Decide for every cell, then let the winners of contested voxels pass."""
         cells = state.cells
-        n = len(cells)
-        passage, target, claim = np.empty(n, np.uint8), np.empty(n, np.int32), np.empty(n, np.uint32)
+        _, target, claim, passage = cells.claims()
         kernel.decide(
             clock.seed, clock.step, clock.substep, clock.dt, cells.id, cells.type, cells.status, cells.site,
             cells.cxcr4, state.occupant, state.tissue, tissues.IS_ENTERABLE, state.walls, state.luminal_sites,

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from marrowsim import Simulation, tissues
+from marrowsim import tissues
 from marrowsim._engine.rng import Stream, uniform
 from marrowsim.processes import Clock
 from marrowsim.processes.sprouts import Sprouts
-from marrowsim.state import State, Status
+from marrowsim.state import Status
 
 SHAPE = (30, 30, 60)
-QUIET = {"processes.angiogenesis.tip_rate": "0 /min", "processes.angiogenesis.branching": "0 /um"}
 WALKER = {"label": "walker", "motility": "1000 um^2/h"}
 
 
@@ -51,32 +50,7 @@ def tips_of(state):
     return state.cells.site[state.cells.type == state.config.code("tip")]
 
 
-def consistent(state):
-    """Cells are where the lattice says, in voxels that cells live in, and the table of sprouts is the lattice's."""
-    cells, tissue = state.cells, state.tissue.reshape(-1)
-    here = np.flatnonzero(cells.site >= 0)
-    np.testing.assert_array_equal(state.occupant.reshape(-1)[cells.site[here]], here)
-    assert np.count_nonzero(state.occupant >= 0) == len(here)
-    free = cells.site[cells.status == Status.FREE]
-    assert tissues.IS_ENTERABLE[tissue[free]].all()
-    assert tissues.IS_LUMEN[tissue[cells.site[cells.status == Status.ARRESTED]]].all()
-    np.testing.assert_array_equal(np.flatnonzero(tissue == tissues.SPROUT), Sprouts(state).voxels("voxel"))
-    ids = cells.id[cells.type == state.config.code("tip")]
-    np.testing.assert_array_equal(np.sort(ids), Sprouts(state).tips("id"))
-
-
-@pytest.fixture
-def box(make_state):
-    """A function that makes a state with 30 min steps; sprouts are asked for by hand unless told otherwise."""
-
-    def make(tissue, cells=None, types=None, overrides=None, seed=1, slots=()):
-        settings = {"time.step": "30 min", **QUIET, **(overrides or {})}
-        return make_state(tissue.shape, cells, types, settings, seed, slots, tissue)
-
-    return make
-
-
-def test_the_front_of_sprouts_advances_at_5_to_11_um_per_hour(box, record_property):
+def test_the_front_of_sprouts_advances_at_5_to_11_um_per_hour(box, consistent, record_property):
     """Target B30, in a gradient whose decay length is that of VEGF in tissue."""
     shape = (60, 60, 60)
     state = box(plate(0, shape=shape))
@@ -151,7 +125,7 @@ def straight(box, *planes, tips, overrides=None, **more):
     return state
 
 
-def test_a_sprout_between_two_vessels_gets_flow_along_exactly_its_path(box):
+def test_a_sprout_between_two_vessels_gets_flow_along_exactly_its_path(box, consistent):
     """Anastomosis, then 24 h, and the oxygen of blood where it ran."""
     state = straight(box, 0, 20, tips=[(15, 15, 1), (3, 3, 40)], overrides={"fields.oxygen.held_at": "5 mmHg"})
     step = 0
@@ -172,7 +146,7 @@ def test_a_sprout_between_two_vessels_gets_flow_along_exactly_its_path(box):
     consistent(state)
 
 
-def test_two_sprouts_that_meet_make_one_vessel(box):
+def test_two_sprouts_that_meet_make_one_vessel(box, consistent):
     """One goes along +x, the other along -y across its way; both stalks up to the meeting open, the rest does not."""
     state = straight(box, 0, tips=[(15, 15, 1), (15, 26, 1)])
     sprouts = Sprouts(state)
@@ -206,7 +180,7 @@ def test_a_sprout_does_not_join_where_it_sprang_from(box):
 
 
 @pytest.mark.parametrize("after_joining", [False, True])
-def test_a_progenitor_at_a_sprout_joins_its_wall_and_halves_the_time_to_flow(box, after_joining):
+def test_a_progenitor_at_a_sprout_joins_its_wall_and_halves_the_time_to_flow(box, consistent, after_joining):
     state = straight(box, 0, 12, tips=[(15, 15, 1)], overrides={"cells.epc.incorporation_rate": "1000 /min"})
     step = grow_to(state, 6)
     place = site(state, 15, 16, 4)
@@ -244,7 +218,7 @@ def test_without_uptake_progenitors_stay_cells(box):
 
 
 @pytest.mark.parametrize("code", [tissues.SINUSOID, tissues.CAPILLARY])
-def test_a_stalk_without_flow_and_vegf_becomes_the_tissue_that_it_was(box, code):
+def test_a_stalk_without_flow_and_vegf_becomes_the_tissue_that_it_was(box, consistent, code):
     tissue = plate(0, code=code)
     ground = tissues.SOFT if code == tissues.CAPILLARY else tissues.MARROW
     tissue[tissue == tissues.MARROW] = ground
@@ -283,7 +257,7 @@ def test_a_stalk_with_vegf_stays(box):
     assert "regressed:tip" not in state.tallies
 
 
-def test_vessels_in_a_dense_crowd_collapse_at_their_rate_and_lose_no_cell(box):
+def test_vessels_in_a_dense_crowd_collapse_at_their_rate_and_lose_no_cell(box, consistent):
     """Every lumen voxel at the wall, 1 - exp(-r t), and arrested cells go into the blood."""
     shape = (20, 20, 20)
     tissue = plate(10, shape=shape)
@@ -313,7 +287,7 @@ def test_vessels_do_not_collapse_where_a_tenth_is_free_nor_arterioles(box):
         assert np.count_nonzero(state.tissue == code) == pytest.approx(400, abs=2 * (share < 1))
 
 
-def test_tips_push_single_cells_aside_and_stop_before_a_wall_of_them(box):
+def test_tips_push_single_cells_aside_and_stop_before_a_wall_of_them(box, consistent):
     state = box(plate(0), {"walker": np.zeros(0, np.int64)}, {"walker": WALKER})
     set_vegf(state, 1e-4)
     open_sites = np.flatnonzero(state.tissue.reshape(-1) == tissues.MARROW)
@@ -349,96 +323,6 @@ def test_branches_spring_from_the_stalk_away_from_all_tips(box):
     assert len(np.unique(sprouts.tips("tree"))) == 1
     for voxel in sprouts.voxels("voxel"):
         assert state.tissue.reshape(-1)[sprouts.path(int(voxel))[1]] == tissues.SINUSOID
-
-
-def ecology(box, seed=1):
-    """Everything at once: sprouting, branching, progenitors, a crowd, anastomosis within hours."""
-    tissue = plate(3, 14, 25, shape=(20, 20, 30))
-    overrides = {
-        "processes.angiogenesis.tip_rate": "2e-4 /min", "processes.angiogenesis.branching": "0.01 /um",
-        "processes.angiogenesis.lumen_time": "2 h", "processes.angiogenesis.spacing": "30 um",
-        "processes.angiogenesis.collapse_rate": "1 /d", "processes.angiogenesis.regression_time": "3 h",
-        "processes.angiogenesis.tip_speed": "30 um/h",
-    }  # fmt: skip
-    marrow = np.flatnonzero(tissue.reshape(-1) == tissues.MARROW)
-    chance = uniform(3, Stream.STREAM_USER, 0, marrow)
-    types = {"walker": WALKER | {"motility": "50 um^2/h", "crowding": 1.0, "division_time": "6 h"}}
-    cells = {"walker": marrow[chance < 0.4], "epc": marrow[chance > 0.97]}
-    state = box(tissue, cells, types, overrides, seed)
-    state.fields["vegf"][...] = 0.03
-    state.fields["vegf"][:8] = 0.001
-    return state
-
-
-def run(state, steps, threads=1, first=0):
-    for step in range(first, first + steps):
-        state.step = step
-        for name in ("angiogenesis", "cycle", "motility"):
-            state.config.processes[name].update(state, Clock(step, 30.0, 1, threads))
-    state.step = first + steps
-
-
-def test_cells_are_conserved_and_threads_and_row_order_change_no_bit(box):
-    hashes = set()
-    for threads, shuffle in ((1, False), (2, False), (3, True)):
-        state = ecology(box)
-        for step in range(40):
-            run(state, 1, threads, step)
-            if shuffle:
-                order = np.argsort(uniform(step, Stream.STREAM_USER, 0, state.cells.id))
-                state.cells.reorder(order)
-                here = np.flatnonzero(state.cells.site >= 0)
-                state.occupant.reshape(-1)[state.cells.site[here]] = here
-        hashes.add(state.hash())
-        consistent(state)
-        tallies, count = state.tallies, np.bincount(state.cells.type, minlength=len(state.config.cells))
-        code = state.config.code
-        ended = tallies["joined a vessel:tip"] + tallies.get("regressed:tip", 0)
-        assert count[code("tip")] == tallies["set out:tip"] - ended
-        assert tallies["laid vessel wall:epc"] > 3
-        assert (state.tissue == tissues.SINUSOID).sum() > 0
-    assert len(hashes) == 1
-
-
-def restored(state):
-    """The state as a checkpoint would bring it back."""
-    scalars = {"step": state.step, "next_id": state.next_id, "tallies": dict(state.tallies)}
-    arrays = {name: array.copy() for name, array in state.parts()}
-    return State.restored(state.config, state.geometry, scalars, arrays)
-
-
-def test_a_state_restored_after_every_step_goes_on_with_the_same_bits(box):
-    whole, again = ecology(box), ecology(box)
-    for step in range(30):
-        run(whole, 1, first=step)
-        again = restored(again)
-        run(again, 1, 1 + step % 3, first=step)
-        assert again.hash() == whole.hash()
-    assert whole.tallies["joined a vessel:tip"] > 0
-
-
-def test_fields_follow_new_vessels_with_the_same_bits_after_resume_and_for_any_threads():
-    """The whole schedule with solved fields; a simulation that is made anew after every step gives the same."""
-    overrides = {
-        "geometry.size": ["200 um"] * 3, "soft_tissue.vessel_distance": "60 um", "seeding": [],
-        "processes.angiogenesis.tip_rate": "0.3 /d", "processes.angiogenesis.lumen_time": "2 h",
-        "processes.angiogenesis.spacing": "30 um", "processes.angiogenesis.threshold": "1e-6 nM",
-        "processes.angiogenesis.tip_speed": "30 um/h",
-    }  # fmt: skip
-    overrides["seeding"] = [
-        {"cell": "tumour", "density": "400000 /mm^3", "within": "80 um"},
-        {"cell": "epc", "density": "20000 /mm^3"},
-    ]
-    whole = Simulation.from_scenario("primary", threads=1, overrides=overrides)
-    again = Simulation(whole.config, geometry=whole.geometry, threads=2)
-    before = np.count_nonzero(whole.state.tissue == tissues.CAPILLARY)
-    for step in range(24):
-        whole.run(steps=1)
-        again = Simulation(whole.config, geometry=whole.geometry, state=restored(again.state), threads=1 + step % 3)
-        again.run(steps=1)
-        assert again.state.hash() == whole.state.hash()
-    assert np.count_nonzero(whole.state.tissue == tissues.CAPILLARY) > before
-    assert whole.state.tallies["laid vessel wall:epc"] > 0
 
 
 def test_oxygen_rises_where_a_new_vessel_gets_flow(box):

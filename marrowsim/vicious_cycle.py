@@ -9,7 +9,7 @@ import numpy as np
 from marrowsim import tissues
 from marrowsim.fieldsolver import steady_field
 from marrowsim.processes.fields import by_cell, permeability
-from marrowsim.processes.remodelling import LEAST_VIGOUR, RELEASED, SIGNAL
+from marrowsim.processes.remodelling import RELEASED, SIGNAL
 from marrowsim.state import State
 
 TUMOUR = "tumour"
@@ -26,7 +26,8 @@ def loop_gain(state: State) -> dict[str, float]:
     -------
     dict
         "signal from tumour": share of L at the osteoclasts that the tumour secretes. "osteoclasts from signal": of
-        fusion and life together, n (1 - H) + 2 (1 - v) H n (1 - H) / V, since their number is in proportion to both.
+        fusion and life together, n (1 - H) (1 + v H / V), v H the part of V that follows the signal, since their number
+        is in proportion to both.
         "growth from TGF-beta": mean over the tumour cells of g K T / (K + T)^2 / (1 + g_4 a' + g T / (K + T)). "gain":
         the product with d ln T / d ln Oc = 1: T is linear in what is resorbed, and nothing else gives it. 0 without
         tumour, and NaN without osteoclasts.
@@ -74,8 +75,9 @@ def _response(state: State, signal: np.ndarray) -> np.ndarray:
     rules = state.config.processes["remodelling"]
     effective = np.maximum(rules.signal_scale(state) * signal, 1e-12)
     hill = 1.0 / (1.0 + (rules.rankl_half / effective) ** rules.rankl_exponent)
-    vigour = LEAST_VIGOUR + (1.0 - LEAST_VIGOUR) * 2.0 * hill
-    return rules.rankl_exponent * (1.0 - hill) * (1.0 + 2.0 * (1.0 - LEAST_VIGOUR) * hill / vigour)
+    least, _ = rules.vigour()
+    followed = (1.0 - least) * 2.0 * hill
+    return rules.rankl_exponent * (1.0 - hill) * (1.0 + followed / (least + followed))
 
 
 def _growth(state: State, sites: np.ndarray) -> float:

@@ -40,9 +40,9 @@ Volume = Annotated[float, In("um^3/min")]
 
 class Remodelling(ShippedProcess):
     """Precursors at the bone surface fuse with others near them into an osteoclast at rate k H(L), H(L) = L^n / (K^n +
-    L^n), L the effective osteoclastogenic signal. It lives for T V in the mean, V = 1/3 + 4/3 H(L), takes mineral from
-    the bone that it touches, the most exposed first and not deeper than d V, and steps along the surface where it
-    finds none. An emptied voxel is marrow, and a cavity. After a time of reversal an osteoblast sets to work in it,
+    L^n), L the effective osteoclastogenic signal. It lives for T V in the mean, V = 1/3 + 2/3 H(L) / H(1), takes
+    mineral from the bone that it touches, the most exposed first and not deeper than d V, and steps along the surface
+    where it finds none. An emptied voxel is marrow, and a cavity. After a time of reversal an osteoblast sets to work in it,
     beside bone, fills it with mineral, and goes on to the next one outwards; full voxels are bone, and some
     osteoblasts stay in them as osteocytes. Cells that inhibit osteoblasts keep them out of cavities within reach and
     shorten their lives. Bone that was resorbed releases its TGF-beta.
@@ -60,7 +60,7 @@ class Remodelling(ShippedProcess):
     """whether bone is remodelled; without it bone stays as it is"""
 
     fusion_rate: Rate = parameter(
-        "0.33 /d", "rate at which a precursor at 100 um2 of bone surface fuses, at high L, with enough others near it",
+        "0.29 /d", "rate at which a precursor at 100 um2 of bone surface fuses, at high L, with enough others near it",
         symbol="k_OC", span="0.1-10 /d", source="calibrated: keeps 30 osteoclasts /mm2 of bone in health", mark="C",
     )  # fmt: skip
     fusion_partners: Annotated[int, Field(ge=1, le=20)] = parameter(
@@ -74,8 +74,8 @@ class Remodelling(ShippedProcess):
         source="half of its hop rate: precursors and osteoclasts pass between tumour cells", mark="E",
     )  # fmt: skip
     rankl_half: Annotated[float, In("1", low=1e-6)] = parameter(
-        1.0, "signal L at half of the fusion rate", symbol="K_L", span="0.5-2",
-        source="healthy mean; of the type of Pivonka 2008", mark="E",
+        1.5, "signal L at half of the fusion rate", symbol="K_L", span="0.5-2",
+        source="lets a tumour that raises L fivefold treble the rate; of the type of Pivonka 2008", mark="C/E",
     )  # fmt: skip
     rankl_exponent: Annotated[float, In("1", low=0.1, high=20.0)] = parameter(
         2.0, "Hill coefficient of L", symbol="n_L", span="1-4", mark="E"
@@ -87,11 +87,11 @@ class Remodelling(ShippedProcess):
         mark="C/VC",
     )  # fmt: skip
     osteoclast_life: PositiveDuration = parameter(
-        "12 d", "mean life of an osteoclast at L = K_L", symbol="T_OC", span="5-20 d",
+        "12 d", "mean life of an osteoclast at L = 1", symbol="T_OC", span="5-20 d",
         source="12 d in the code of gibbogle/bone-abm; 14 d in man", mark="VC/V",
     )  # fmt: skip
     erosion_depth: PositiveLength = parameter(
-        "20 um", "depth at which an osteoclast stops at L = K_L", span="10-30 um; man 40-60 um",
+        "20 um", "depth at which an osteoclast stops at L = 1", span="10-30 um; man 40-60 um",
         source="mouse trabeculae of 50 um are not perforated in health", mark="E",
     )  # fmt: skip
     osteoclast_speed: Speed = parameter(
@@ -167,6 +167,11 @@ class Remodelling(ShippedProcess):
         """Factor from the field L to the effective signal: what a block and drugs leave of it."""
         return (1.0 - self.rankl_blocked) / (1.0 + state.inhibition("rankl"))
 
+    def vigour(self) -> tuple[float, float]:
+        """V without signal over V at L = K_L, and V at L = K_L."""
+        at_half = LEAST_VIGOUR + (1.0 - LEAST_VIGOUR) * 0.5 * (1.0 + self.rankl_half**self.rankl_exponent)
+        return LEAST_VIGOUR / at_half, at_half
+
     @staticmethod
     def rows_of(state: State, cell: str) -> np.ndarray:
         """Rows of the cells of a type on the lattice, in the order of their ids: int32."""
@@ -213,9 +218,10 @@ class Remodelling(ShippedProcess):
     def _resorb(self, state: State, bone: Cavities, clock: Clock) -> None:
         """Osteoclasts die, resorb and step; what they opened is marrow, and a cavity."""
         cells, edge = state.cells, state.config.geometry.voxel
-        signal = (self.signal_scale(state), self.rankl_half, self.rankl_exponent, LEAST_VIGOUR)
+        least, at_half = self.vigour()
+        signal = (self.signal_scale(state), self.rankl_half, self.rankl_exponent, least)
         rows = self.rows_of(state, "osteoclast")
-        life = self.osteoclast_life / (1.0 + state.inhibition("osteoclast survival"))
+        life = at_half * self.osteoclast_life / (1.0 + state.inhibition("osteoclast survival"))
         dead = osteoclasts.expire(
             clock.seed, clock.step, clock.dt, rows, cells.id, cells.site, state.fields[SIGNAL], *signal, life
         ).view(bool)  # fmt: skip
@@ -227,7 +233,8 @@ class Remodelling(ShippedProcess):
                 part.seed, part.step, part.substep, part.dt, rows, cells.id, cells.type, cells.status, cells.site,
                 self._yields(state.config), state.occupant, state.tissue, SOLID, tissues.IS_ENTERABLE,
                 tissues.MARROW, bone.mineral, bone.depth, state.fields[SIGNAL], *signal,
-                self.resorption_rate * part.dt / edge**3, self.erosion_depth / edge, self.osteoclast_speed / edge,
+                self.resorption_rate * part.dt / edge**3, at_half * self.erosion_depth / edge,
+                self.osteoclast_speed / edge,
             )
             for part in clock.split(self.osteoclast_speed / edge)
         ]  # fmt: skip

@@ -40,11 +40,13 @@ FINE_RADIUS = 10.0
 NEIGHBOUR = 3**0.5
 # Spheres end at voxel centres of the other phase. So they are wider than plates by one voxel, and, as their centres too
 # are on a grid, narrower than spheres by up to two thirds of one (voxels).
-SPHERE_EXCESS = 0.4
-# The same of spheres that are centred on voxel centres alone.
+SPHERE_EXCESS = 0.3
+# The excess of spheres that are centred on voxel centres alone.
 SPHERE_EXCESS_AT_VOXELS = 0.5
 # Smoothing of the mask before its surface is drawn (voxels): removes the steps, keeps 5-voxel rods.
 SURFACE_SMOOTHING = 0.55
+# The same before normals are taken: tilted plates and rods come out with a DA that is 0.02 to 0.03 small.
+NORMAL_SMOOTHING = 1.0
 # Directions in which intercepts are counted, on half a sphere; and steps of an axis in which normals are sorted.
 DIRECTIONS = 1000
 NORMAL_STEPS = 24
@@ -104,9 +106,9 @@ def morphometry(bone, spacing: float, region=None, threads: int = 1) -> dict[str
     marrow = ~bone if region is None else region & ~bone
     total = (bone.size if region is None else np.count_nonzero(region)) * (spacing / UM_PER_MM) ** 3
     volume = np.count_nonzero(bone) * (spacing / UM_PER_MM) ** 3
-    faces = _surface_vectors(bone, region)
-    surface = _area(faces) * (spacing / UM_PER_MM) ** 2
-    intercepts = _fabric(faces, bone.size if region is None else np.count_nonzero(region), spacing)
+    area = surface_area(bone, region)
+    surface = area * (spacing / UM_PER_MM) ** 2
+    intercepts = _fabric(_normals(bone, region, area), total / (spacing / UM_PER_MM) ** 3, spacing)
     thickness, thickness_sd = (spacing * value for value in thickness_moments(bone, threads=threads))
     separation, separation_sd = (spacing * value for value in thickness_moments(marrow, threads=threads))
     box = _bounds(region, bone.shape)
@@ -131,7 +133,8 @@ def fabric(bone, spacing: float, region=None) -> Fabric:
 
     MIL(w) is the length of test lines along w over the number of times that they cross the bone surface. The mean
     over all test lines needs none to be drawn: a surface element of area dA and normal n is crossed by lines along w
-    in proportion to |n . w| dA, so MIL(w) = TV / sum |n . w| dA over the surface (`surface_area`). To 1 / MIL(w)^2 of
+    in proportion to |n . w| dA, so MIL(w) = TV / sum |n . w| dA. Normals are gradients of the mask smoothed by one
+    voxel, which has no steps that lines along the surface would cross; areas sum to `surface_area`. To 1 / MIL(w)^2 of
     1000 directions the quadratic form w . M w is fitted; the fabric tensor is M^(-1/2). DA as BoneJ defines it (Doube
     2010, Bone 47:1076); the ratio longest / shortest, DA of Bouxsein 2010, is 1 / (1 - DA).
 
@@ -151,7 +154,7 @@ def fabric(bone, spacing: float, region=None) -> Fabric:
     """
     bone, region = _checked(bone, spacing, region)
     size = bone.size if region is None else np.count_nonzero(region)
-    return _fabric(_surface_vectors(bone, region), size, spacing)
+    return _fabric(_normals(bone, region, surface_area(bone, region)), size, spacing)
 
 
 def thickness_moments(phase, radius_step: float = 0.0, threads: int = 1) -> tuple[float, float]:
@@ -261,32 +264,43 @@ def surface_area(bone, region=None) -> float:
     Where bone meets the border of the array or of the region it is cut, and has no surface there: it
     is drawn as if it went on, and what lies beyond the border is not counted.
     """
-    return _area(_surface_vectors(bone, region))
+    smooth, inside = _smoothed(bone, region, SURFACE_SMOOTHING)
+    if not smooth.min() < 0.5 < smooth.max():
+        return 0.0
+    corners, faces, _, _ = measure.marching_cubes(smooth, 0.5)
+    middle = np.rint(corners[faces].mean(axis=1)).astype(np.intp)
+    first, second, third = corners[faces[inside[tuple(middle.T)]]].transpose(1, 0, 2)
+    return 0.5 * float(_norms(np.cross(second - first, third - first)).sum(dtype=np.float64))
 
 
-def _surface_vectors(bone, region) -> np.ndarray:
-    """Area vectors (z, y, x; voxel faces) of the triangles of the bone surface."""
+def _smoothed(bone, region, width) -> tuple[np.ndarray, np.ndarray]:
+    """The bone mask smoothed by a Gaussian, and the region, both with one voxel around."""
     inside = np.ones(np.shape(bone), dtype=bool) if region is None else np.asarray(region, dtype=bool)
     inside = np.pad(inside, 1)
     bone = np.pad(np.asarray(bone, dtype=bool), 1, mode="edge")
     if region is not None:
         nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
         bone = bone[tuple(nearest)]
-    smooth = ndimage.gaussian_filter(bone.astype(np.float32), SURFACE_SMOOTHING, mode="nearest")
-    if not smooth.min() < 0.5 < smooth.max():
-        return np.empty((0, 3), dtype=np.float32)
-    corners, faces, _, _ = measure.marching_cubes(smooth, 0.5)
-    middle = np.rint(corners[faces].mean(axis=1)).astype(np.intp)
-    first, second, third = corners[faces[inside[tuple(middle.T)]]].transpose(1, 0, 2)
-    return 0.5 * np.cross(second - first, third - first)
+    return ndimage.gaussian_filter(bone.astype(np.float32), width, mode="nearest"), inside
 
 
-def _area(faces) -> float:
-    return float(np.sqrt((faces**2).sum(axis=1)).sum(dtype=np.float64))
+def _normals(bone, region, area) -> np.ndarray:
+    """Normals of the bone surface (z, y, x), as long as its parts are large (voxel faces; in total `area`)."""
+    smooth, inside = _smoothed(bone, region, NORMAL_SMOOTHING)
+    places = np.flatnonzero(inside & (np.abs(smooth - 0.5) < 0.499))
+    values = smooth.ravel()
+    steps = (smooth.shape[1] * smooth.shape[2], smooth.shape[2], 1)
+    vectors = np.stack([values[places + step] - values[places - step] for step in steps], axis=1)
+    total = _norms(vectors).sum(dtype=np.float64)
+    return vectors * (area / total) if area and total else np.empty((0, 3))
+
+
+def _norms(vectors) -> np.ndarray:
+    return np.sqrt((vectors**2).sum(axis=1))
 
 
 def _fabric(faces, size, spacing) -> Fabric:
-    """Fabric of `size` voxels with a surface of these area vectors (z, y, x)."""
+    """Fabric of `size` voxels with a surface of these normals (z, y, x)."""
     if not len(faces):
         return Fabric(np.full(3, np.nan), np.full((3, 3), np.nan), np.nan)
     vectors = _sorted_by_normal(faces.astype(np.float64))

@@ -67,7 +67,7 @@ PLACES = [(0, 0, 0), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), (0.5, 0, 0.5), (0.37, 
 @pytest.mark.parametrize("width", [4.0, 5.5, 8.0, 12.0, 20.0])
 @pytest.mark.parametrize("direction", [(0, 0, 1), (1, 1, 1), (1, 2, 3), (1, 1, 0)])
 def test_thickness_wherever_a_phantom_lies_on_the_grid(width, direction):
-    """Within the larger of one voxel and 2 %."""
+    """Within the larger of one voxel and 2 %; balls 1.15 voxels, where the centre is on no half voxel."""
     edge = int(2 * width) + 14 if width < 16 else 44
     axis = np.array(direction) / np.linalg.norm(direction)
     middle = np.abs(grid(edge)).max(axis=0) < 6
@@ -82,7 +82,7 @@ def test_thickness_wherever_a_phantom_lies_on_the_grid(width, direction):
         rod = squared - along**2 < (width / 2) ** 2
         assert local_thickness(rod)[rod & middle].mean() == pytest.approx(width, rel=0.02, abs=1.0)
         ball = squared < (width / 2) ** 2
-        assert thickness_moments(ball)[0] == pytest.approx(width, rel=0.02, abs=1.0)
+        assert thickness_moments(ball)[0] == pytest.approx(width, rel=0.02, abs=1.15)
 
 
 def test_threads_do_not_change_the_thickness():
@@ -137,13 +137,13 @@ def test_fabric_of_plates_and_rods(direction):
     plates = fabric((along + 100) % 16 < 6, 10.0, ball)
     assert plates.lengths[2] == pytest.approx(80, rel=0.05)
     assert abs(plates.axes[2] @ axis[::-1]) > 0.999
-    assert plates.anisotropy > 0.9
+    assert plates.anisotropy > 0.97
     rod = fabric((position**2).sum(axis=0) - along**2 < 36, 10.0, ball)
     # Lines across a rod of radius r cross 2 x 2 r h / V times a length; h is its length in the ball.
     across = 10 * np.count_nonzero(ball) / (4 * 6 * 2 * np.sqrt(27**2 - 36))
     np.testing.assert_allclose(rod.lengths[1:], across, rtol=0.06)
     assert abs(rod.axes[0] @ axis[::-1]) > 0.99
-    assert rod.anisotropy > 0.75
+    assert rod.anisotropy > 0.9
 
 
 def test_fabric_of_a_sphere_is_isotropic():
@@ -158,10 +158,40 @@ def test_fabric_of_a_tilted_ellipsoid():
     along = np.tensordot(turn, grid(64), axes=1)
     found = fabric(((along / half[:, None, None, None]) ** 2).sum(axis=0) < 1, 10.0)
     # The shadow of an ellipsoid along one of its axes is pi times the product of the other two.
-    # Voxels leave their steps on the surface, which lines along it cross: the longest is a tenth short.
-    np.testing.assert_allclose(found.lengths, 10 * 64**3 * half / (2 * np.pi * half.prod()), rtol=0.1)
+    np.testing.assert_allclose(found.lengths, 10 * 64**3 * half / (2 * np.pi * half.prod()), rtol=0.04)
     np.testing.assert_allclose(np.abs((found.axes * turn[:, ::-1]).sum(axis=1)), 1.0, atol=0.002)
-    assert found.anisotropy == pytest.approx(1 - 10 / 24, abs=0.05)
+    assert found.anisotropy == pytest.approx(1 - 10 / 24, abs=0.03)
+
+
+def test_fabric_agrees_with_test_lines_through_what_was_drawn():
+    """Crossings counted along lines, in bodies as they are, not their voxels: overlapping ellipsoids, tilted."""
+    edge, random = 60, np.random.default_rng(2)
+    turn = np.linalg.qr(np.array([[1.0, 2, 3], [0, 1, 1], [1, 0, 1]]))[0]
+    half, places = np.array([20.0, 8, 8]), random.uniform(-45, 45, (60, 3))
+    bone = np.zeros((edge,) * 3, dtype=bool)
+    for place in places:
+        along = np.tensordot(turn, grid(edge) - place[:, None, None, None], axes=1)
+        bone |= ((along / half[:, None, None, None]) ** 2).sum(axis=0) < 1
+    ball = (grid(edge) ** 2).sum(axis=0) < 29**2
+    found = fabric(bone, 1.0, ball)
+    for axis, length in zip(turn, found.lengths, strict=True):
+        across = np.linalg.svd(axis[None])[2][1:]
+        spot = random.uniform(-29, 29, (3000, 2))
+        spot = spot[(spot**2).sum(axis=1) < 29**2]
+        ends = np.sqrt(29**2 - (spot**2).sum(axis=1))
+        steps = np.arange(-29, 29, 0.25)
+        within = np.zeros((len(spot), len(steps)), dtype=bool)
+        for place in places:
+            start = ((spot @ across - place) @ turn.T) / half
+            way = turn @ axis / half
+            squared = (start**2).sum(axis=1)[:, None] + 2 * (start @ way)[:, None] * steps + (way @ way) * steps**2
+            within |= squared < 1
+        crossed = (
+            (within[:, 1:] != within[:, :-1])
+            & (np.abs(steps[1:]) < ends[:, None])
+            & (np.abs(steps[:-1]) < ends[:, None])
+        )
+        assert length == pytest.approx(2 * ends.sum() / crossed.sum(), rel=0.10)
 
 
 @pytest.mark.parametrize("width", [16, 24, 33])

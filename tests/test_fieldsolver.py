@@ -421,3 +421,33 @@ def test_field_must_be_solved_in_place(field):
     solver = fields.FieldSolver(np.ones(SHAPE), SPACING, 300.0)
     with pytest.raises(FieldError, match="in place"):
         solver.solve(field, np.ones(SHAPE), 0.1)
+
+
+def test_a_lone_voxel_without_sink_harms_no_other_and_no_later_solution():
+    """Its diagonal is 0: what divides by that must not spread."""
+    open_voxels = np.ones((8, 8, 8), np.float32)
+    source = np.zeros((8, 8, 8), np.float32)
+    source[-1] = 0.1
+    for lone in [(0, 0, 0), (2, 2, 2), (3, 4, 5)]:
+        walled = open_voxels.copy()
+        for axis in range(3):
+            for step in (-1, 1):
+                beside = list(lone)
+                beside[axis] += step
+                if 0 <= beside[axis] < 8:
+                    walled[tuple(beside)] = 0.0
+        first = FieldSolver(walled, 10.0, 300.0)
+        second = FieldSolver(open_voxels, 10.0, 300.0, like=first)
+        for solver, mask in ((first, walled), (second, open_voxels)):
+            field = 3.0 * mask
+            report = solver.solve(field, source, source, cycles=20)
+            reached = (mask > 0) & ~((mask == 1.0) & (solver is first) & _at(lone))
+            assert np.isfinite(report.minimum)
+            assert field[reached] == pytest.approx(1.0, abs=0.01)
+        assert first.solve(3.0 * walled, source, source, cycles=2).minimum > 0
+
+
+def _at(place):
+    there = np.zeros((8, 8, 8), bool)
+    there[place] = True
+    return there

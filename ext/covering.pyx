@@ -3,25 +3,33 @@
 import numpy as np
 
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int16_t, int32_t, int64_t
 from libc.string cimport memset
 
 cdef enum:
     EDGE = 8
 
+ctypedef fused Rank:
+    int16_t
+    int32_t
 
-def largest_cover(int32_t[:, :, ::1] rank, const int64_t[::1] squared_radius, int threads=1):
+
+def largest_cover(Rank[:, :, ::1] rank, const int64_t[::1] squared_radius, int threads=1, int step=1,
+                  Py_ssize_t drawn=-1):
     """Rank of the largest ball that covers each voxel, where every voxel may be the centre of one.
 
     A ball of squared radius R^2 covers the voxels at squared distances below R^2.
 
     Parameters
     ----------
-    rank : int32, shape (nz, ny, nx). Rank of the ball centred in a voxel, from 1; 0 where none is, -1 where none
-        is and no cover is asked for. Changes to the highest rank whose balls cover a voxel, 0 where none does;
+    rank : int16 or int32, shape (nz, ny, nx). Rank of the ball centred in a voxel, from 1; 0 where none is, -1 where
+        none is and no cover is asked for. Changes to the highest rank whose balls cover a voxel, 0 where none does;
         -1 stays.
     squared_radius : int64, shape (ranks + 1,). Squared radius (voxels) of each rank, ascending from rank 1.
     threads : number of threads; never changes a result.
+    step : what is covered is every how many-th voxel along each axis, from the first; the others are only centres, and
+        keep their rank.
+    drawn : highest rank whose balls are drawn, all unless given; higher ones only make those inside them redundant.
 
     Notes
     -----
@@ -36,6 +44,8 @@ def largest_cover(int32_t[:, :, ::1] rank, const int64_t[::1] squared_radius, in
     cdef Py_ssize_t ranks = squared_radius.shape[0] - 1
     if nz * ny * nx == 0 or ranks < 1:
         return
+    if drawn < 0:
+        drawn = ranks
     needed, half_width = _tables(squared_radius)
     # Where the balls of each rank and plane begin, in the order of ranks, then planes.
     first = np.zeros((ranks + 1, nz + 1), dtype=np.int64)
@@ -48,7 +58,7 @@ def largest_cover(int32_t[:, :, ::1] rank, const int64_t[::1] squared_radius, in
     for z in prange(nz, nogil=True, num_threads=threads, schedule="static"):
         for y in range(ny):
             for x in range(nx):
-                keep[z, y, x] = rank[z, y, x] > 0 and not _redundant(rank, need, squared_radius, z, y, x)
+                keep[z, y, x] = 0 < rank[z, y, x] <= drawn and not _redundant(rank, need, squared_radius, z, y, x)
     with nogil:
         for z in range(nz):
             for y in range(ny):
@@ -74,15 +84,16 @@ def largest_cover(int32_t[:, :, ::1] rank, const int64_t[::1] squared_radius, in
                         row[k] = <int32_t> y
                         column[k] = <int32_t> x
                         fill[rank[z, y, x], z] = k + 1
-    if total == 0:
-        return
-    cdef Py_ssize_t blocks = (ny + EDGE - 1) // EDGE * ((nx + EDGE - 1) // EDGE + 1)
-    cdef int32_t[:, ::1] link = np.empty((threads, ny * (nx + 1)), dtype=np.int32)
+    cdef Py_ssize_t planes = (nz + step - 1) // step
+    cdef Py_ssize_t length = (ny + step - 1) // step
+    cdef Py_ssize_t width = (nx + step - 1) // step
+    cdef Py_ssize_t blocks = (length + EDGE - 1) // EDGE * ((width + EDGE - 1) // EDGE + 1)
+    cdef int32_t[:, ::1] link = np.empty((threads, length * (width + 1)), dtype=np.int32)
     cdef int32_t[:, ::1] block_link = np.empty((threads, blocks), dtype=np.int32)
     cdef int32_t[:, ::1] block_left = np.empty((threads, blocks), dtype=np.int32)
-    for z in prange(nz, nogil=True, num_threads=threads, schedule="dynamic"):
+    for z in prange(planes, nogil=True, num_threads=threads, schedule="dynamic"):
         _draw_plane(rank, squared_radius, starts, row, column, widths, &link[threadid(), 0],
-                    &block_link[threadid(), 0], &block_left[threadid(), 0], z)
+                    &block_link[threadid(), 0], &block_left[threadid(), 0], z, step)
 
 
 def _tables(squared_radius):
@@ -124,11 +135,11 @@ def _tables(squared_radius):
     return np.ascontiguousarray(needed), half_width
 
 
-cdef bint _redundant(const int32_t[:, :, ::1] rank, const int64_t[:, ::1] need, const int64_t[::1] squared_radius,
+cdef bint _redundant(Rank[:, :, ::1] rank, const int64_t[:, ::1] need, const int64_t[::1] squared_radius,
                      Py_ssize_t z, Py_ssize_t y, Py_ssize_t x) noexcept nogil:
     """Whether the ball of a voxel lies inside that of a neighbour."""
-    cdef int32_t own = rank[z, y, x]
-    cdef int32_t other
+    cdef Rank own = rank[z, y, x]
+    cdef Rank other
     cdef Py_ssize_t i, j, k
     for i in range(max(z - 1, 0), min(z + 2, rank.shape[0])):
         for j in range(max(y - 1, 0), min(y + 2, rank.shape[1])):
@@ -139,17 +150,18 @@ cdef bint _redundant(const int32_t[:, :, ::1] rank, const int64_t[:, ::1] need, 
     return False
 
 
-cdef void _draw_plane(int32_t[:, :, ::1] rank, const int64_t[::1] squared_radius, const int64_t[:, ::1] starts,
+cdef void _draw_plane(Rank[:, :, ::1] rank, const int64_t[::1] squared_radius, const int64_t[:, ::1] starts,
                       const int32_t[::1] row, const int32_t[::1] column, const int32_t[::1] widths, int32_t* link,
-                      int32_t* block_link, int32_t* block_left, Py_ssize_t z) noexcept nogil:
+                      int32_t* block_link, int32_t* block_left, Py_ssize_t place, Py_ssize_t step) noexcept nogil:
     """Cover one plane by the balls that reach into it, highest rank first.
 
     `link` is room for (nx + 1) numbers a row: the next voxel that is open, which means to be covered yet, or a way
     towards it. The same of square blocks of voxels in `block_link`, and how many of each are open in `block_left`.
     """
     cdef Py_ssize_t nz = rank.shape[0]
-    cdef Py_ssize_t ny = rank.shape[1]
-    cdef Py_ssize_t nx = rank.shape[2]
+    cdef Py_ssize_t ny = (rank.shape[1] + step - 1) // step
+    cdef Py_ssize_t nx = (rank.shape[2] + step - 1) // step
+    cdef Py_ssize_t z = place * step
     cdef Py_ssize_t width = (nx + EDGE - 1) // EDGE + 1
     cdef Py_ssize_t left = 0
     cdef Py_ssize_t y, x, near, reach, ball, level, block
@@ -157,10 +169,10 @@ cdef void _draw_plane(int32_t[:, :, ::1] rank, const int64_t[::1] squared_radius
     memset(block_left, 0, (ny + EDGE - 1) // EDGE * width * sizeof(int32_t))
     for y in range(ny):
         for x in range(nx):
-            link[y * (nx + 1) + x] = <int32_t> (x + (rank[z, y, x] < 0))
-            if rank[z, y, x] >= 0:
+            link[y * (nx + 1) + x] = <int32_t> (x + (rank[z, y * step, x * step] < 0))
+            if rank[z, y * step, x * step] >= 0:
                 block_left[y // EDGE * width + x // EDGE] += 1
-                rank[z, y, x] = 0
+                rank[z, y * step, x * step] = 0
                 left += 1
         link[y * (nx + 1) + nx] = <int32_t> nx
     for y in range((ny + EDGE - 1) // EDGE):
@@ -175,34 +187,37 @@ cdef void _draw_plane(int32_t[:, :, ::1] rank, const int64_t[::1] squared_radius
         for near in range(max(z - reach, 0), min(z + reach + 1, nz)):
             squared = squared_radius[level] - (near - z) * (near - z)
             for ball in range(starts[level, near], starts[level, near + 1]):
-                left -= _draw_disc(&rank[z, 0, 0], link, block_link, block_left, widths, squared, row[ball],
-                                   column[ball], ny, nx, <int32_t> level)
+                left -= _draw_disc(rank, link, block_link, block_left, widths, squared, row[ball], column[ball], z, step,
+                                   <Rank> level)
 
 
-cdef Py_ssize_t _draw_disc(int32_t* out, int32_t* link, int32_t* block_link, int32_t* block_left,
-                           const int32_t[::1] widths, int64_t squared, Py_ssize_t row, Py_ssize_t column,
-                           Py_ssize_t ny, Py_ssize_t nx, int32_t level) noexcept nogil:
+cdef Py_ssize_t _draw_disc(Rank[:, :, ::1] rank, int32_t* link, int32_t* block_link, int32_t* block_left,
+                           const int32_t[::1] widths, int64_t squared, Py_ssize_t row, Py_ssize_t column, Py_ssize_t z,
+                           Py_ssize_t step, Rank level) noexcept nogil:
     """Cover what is open in a disc of a plane; how many voxels that were."""
+    cdef Py_ssize_t ny = (rank.shape[1] + step - 1) // step
+    cdef Py_ssize_t nx = (rank.shape[2] + step - 1) // step
     cdef Py_ssize_t blocks = (nx + EDGE - 1) // EDGE + 1
     cdef Py_ssize_t radius = widths[squared]
-    cdef Py_ssize_t low = max(row - radius, 0)
-    cdef Py_ssize_t high = min(row + radius, ny - 1)
-    cdef Py_ssize_t last = min(column + radius, nx - 1)
+    cdef Py_ssize_t low = (max(row - radius, 0) + step - 1) // step
+    cdef Py_ssize_t high = min((row + radius) // step, ny - 1)
+    cdef Py_ssize_t last = min((column + radius) // step, nx - 1)
     cdef Py_ssize_t covered = 0
-    cdef Py_ssize_t band, y, half
+    cdef Py_ssize_t band, y, half, stop
     cdef int32_t x
     cdef int32_t* left
     cdef int32_t* links
     for band in range(low // EDGE, high // EDGE + 1):
-        if _open(block_link + band * blocks, <int32_t> (max(column - radius, 0) // EDGE)) > last // EDGE:
+        if _open(block_link + band * blocks, <int32_t> (max(column - radius, 0) // step // EDGE)) > last // EDGE:
             continue
         left = block_left + band * blocks
         for y in range(max(low, band * EDGE), min(high + 1, (band + 1) * EDGE)):
-            half = widths[squared - (y - row) * (y - row)]
+            half = widths[squared - (y * step - row) * (y * step - row)]
             links = link + y * (nx + 1)
-            x = _open(links, <int32_t> max(column - half, 0))
-            while x <= column + half and x < nx:
-                out[y * nx + x] = level
+            stop = min((column + half) // step, nx - 1)
+            x = _open(links, <int32_t> ((max(column - half, 0) + step - 1) // step))
+            while x <= stop:
+                rank[z, y * step, x * step] = level
                 links[x] = x + 1
                 covered += 1
                 left[x // EDGE] -= 1

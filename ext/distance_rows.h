@@ -14,18 +14,25 @@
 #define COLUMNS 64
 #define FAR (1 << 30)
 
-/* rows[i][x] = min over j of from[j][x] + (i - j)^2, for n rows of COLUMNS. `from` is not changed. */
-CLONES lower_envelope(int32_t *rows, const int32_t *from, ptrdiff_t n)
+/* rows[i][x] = min over j of from[j][x] + (edge (i - j) + shift)^2, for n rows of COLUMNS; shift is 0 or 1.
+ * `from` is not changed. */
+CLONES lower_envelope(int32_t *rows, const int32_t *from, ptrdiff_t n, ptrdiff_t edge, ptrdiff_t shift)
 {
     for (ptrdiff_t i = 0; i < n; i++) {
         int32_t row[COLUMNS], largest = 0;
         memcpy(row, from + i * COLUMNS, sizeof row);
-        for (int x = 0; x < COLUMNS; x++)
+        for (int x = 0; x < COLUMNS; x++) {
+            row[x] += (int32_t) shift;
             largest = row[x] > largest ? row[x] : largest;
-        for (ptrdiff_t k = 1; k * k < largest && (k <= i || k < n - i); k++) {
-            const int32_t *before = from + (k <= i ? i - k : i + k) * COLUMNS;
-            const int32_t *after = from + (k < n - i ? i + k : i - k) * COLUMNS;
-            int32_t square = (int32_t) (k * k);
+        }
+        for (ptrdiff_t k = 1; ; k++) {
+            /* Places before and after by the same distance, or the one of them that there is. */
+            ptrdiff_t back = i - k + shift, far = edge * k - shift;
+            if (far * far >= largest || (back < 0 && k >= n - i))
+                break;
+            const int32_t *before = from + (back >= 0 ? back : i + k) * COLUMNS;
+            const int32_t *after = from + (k < n - i ? i + k : back) * COLUMNS;
+            int32_t square = (int32_t) (far * far);
             largest = 0;
             for (int x = 0; x < COLUMNS; x++) {
                 int32_t nearer = (before[x] < after[x] ? before[x] : after[x]) + square;

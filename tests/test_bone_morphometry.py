@@ -38,20 +38,51 @@ def blob(seed, edge=13, terms=6):
 
 
 def fitted_by_force(phase):
-    """Largest covering sphere of each voxel, from the distances between all pairs of voxels."""
-    voxels, others = np.argwhere(phase), np.argwhere(~phase)
-    squared = ((voxels[:, None] - others[None]) ** 2).sum(axis=2).min(axis=1)
-    pairs = ((voxels[:, None] - voxels[None]) ** 2).sum(axis=2)
-    best = np.where(pairs < squared[None], squared[None], 0).max(axis=1)
+    """Largest covering sphere of each voxel, from the distances between all points and voxels, in half voxels."""
+    voxels, others = 2 * np.argwhere(phase), 2 * np.argwhere(~phase)
+    best = np.zeros(len(voxels), dtype=np.int64)
+    for centres in np.array_split(np.indices(2 * np.array(phase.shape) - 1).reshape(3, -1).T, 200):
+        reach = squared_distances(centres, others).min(axis=1)
+        inside = squared_distances(voxels, centres) < reach
+        best = np.maximum(best, np.where(inside, reach, 0).max(axis=1))
     out = np.zeros(phase.shape)
-    out[phase] = 2 * np.sqrt(best) - SPHERE_EXCESS
+    out[phase] = np.sqrt(best) - SPHERE_EXCESS
     return out
+
+
+def squared_distances(first, second):
+    first, second = first.astype(np.float32), second.astype(np.float32)
+    return (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1) - 2 * first @ second.T
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_local_thickness_is_the_largest_covering_sphere(seed):
     phase = blob(seed)
     np.testing.assert_allclose(local_thickness(phase), fitted_by_force(phase), rtol=1e-6)
+
+
+PLACES = [(0, 0, 0), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25), (0.5, 0, 0.5), (0.37, 0.08, 0.44)]
+
+
+@pytest.mark.parametrize("width", [4.0, 5.5, 8.0, 12.0, 20.0])
+@pytest.mark.parametrize("direction", [(0, 0, 1), (1, 1, 1), (1, 2, 3), (1, 1, 0)])
+def test_thickness_wherever_a_phantom_lies_on_the_grid(width, direction):
+    """Within the larger of one voxel and 2 %; balls 1.15 voxels, where the centre is on no half voxel."""
+    edge = int(2 * width) + 14 if width < 16 else 44
+    axis = np.array(direction) / np.linalg.norm(direction)
+    middle = np.abs(grid(edge)).max(axis=0) < 6
+    for place in PLACES:
+        position = grid(edge) + np.array(place)[:, None, None, None]
+        along = np.tensordot(axis, position, axes=1)
+        squared = (position**2).sum(axis=0)
+        # As wide as its voxels where they lie in rows along it.
+        plate = np.abs(along) < width / 2
+        wide = plate[edge // 2, edge // 2].sum() if direction == (0, 0, 1) else width
+        assert local_thickness(plate)[plate & middle].mean() == pytest.approx(wide, rel=0.02, abs=1.0)
+        rod = squared - along**2 < (width / 2) ** 2
+        assert local_thickness(rod)[rod & middle].mean() == pytest.approx(width, rel=0.02, abs=1.0)
+        ball = squared < (width / 2) ** 2
+        assert thickness_moments(ball)[0] == pytest.approx(width, rel=0.02, abs=1.15)
 
 
 def test_threads_do_not_change_the_thickness():
@@ -66,7 +97,7 @@ def test_plate(width):
     bone[20 : 20 + width] = True
     measured = morphometry(bone, 10.0)
     assert measured["BV/TV"] == pytest.approx(width / 60)
-    assert measured["Tb.Th"] == pytest.approx(10 * width, abs=5.0 + 1e-3)
+    assert measured["Tb.Th"] == pytest.approx(10 * width, abs=10.0)
     assert measured["BS/TV"] == pytest.approx(2 / 0.6, rel=0.001)
     assert measured["BS/BV"] == pytest.approx(2000 / (10 * width), rel=0.001)
     # A plate cut from a larger one adds nothing to its Euler characteristic.
@@ -106,13 +137,13 @@ def test_fabric_of_plates_and_rods(direction):
     plates = fabric((along + 100) % 16 < 6, 10.0, ball)
     assert plates.lengths[2] == pytest.approx(80, rel=0.05)
     assert abs(plates.axes[2] @ axis[::-1]) > 0.999
-    assert plates.anisotropy > 0.9
+    assert plates.anisotropy > 0.97
     rod = fabric((position**2).sum(axis=0) - along**2 < 36, 10.0, ball)
     # Lines across a rod of radius r cross 2 x 2 r h / V times a length; h is its length in the ball.
     across = 10 * np.count_nonzero(ball) / (4 * 6 * 2 * np.sqrt(27**2 - 36))
     np.testing.assert_allclose(rod.lengths[1:], across, rtol=0.06)
     assert abs(rod.axes[0] @ axis[::-1]) > 0.99
-    assert rod.anisotropy > 0.75
+    assert rod.anisotropy > 0.9
 
 
 def test_fabric_of_a_sphere_is_isotropic():
@@ -127,10 +158,40 @@ def test_fabric_of_a_tilted_ellipsoid():
     along = np.tensordot(turn, grid(64), axes=1)
     found = fabric(((along / half[:, None, None, None]) ** 2).sum(axis=0) < 1, 10.0)
     # The shadow of an ellipsoid along one of its axes is pi times the product of the other two.
-    # Voxels leave their steps on the surface, which lines along it cross: the longest is a tenth short.
-    np.testing.assert_allclose(found.lengths, 10 * 64**3 * half / (2 * np.pi * half.prod()), rtol=0.1)
+    np.testing.assert_allclose(found.lengths, 10 * 64**3 * half / (2 * np.pi * half.prod()), rtol=0.04)
     np.testing.assert_allclose(np.abs((found.axes * turn[:, ::-1]).sum(axis=1)), 1.0, atol=0.002)
-    assert found.anisotropy == pytest.approx(1 - 10 / 24, abs=0.05)
+    assert found.anisotropy == pytest.approx(1 - 10 / 24, abs=0.03)
+
+
+def test_fabric_agrees_with_test_lines_through_what_was_drawn():
+    """Crossings counted along lines, in bodies as they are, not their voxels: overlapping ellipsoids, tilted."""
+    edge, random = 60, np.random.default_rng(2)
+    turn = np.linalg.qr(np.array([[1.0, 2, 3], [0, 1, 1], [1, 0, 1]]))[0]
+    half, places = np.array([20.0, 8, 8]), random.uniform(-45, 45, (60, 3))
+    bone = np.zeros((edge,) * 3, dtype=bool)
+    for place in places:
+        along = np.tensordot(turn, grid(edge) - place[:, None, None, None], axes=1)
+        bone |= ((along / half[:, None, None, None]) ** 2).sum(axis=0) < 1
+    ball = (grid(edge) ** 2).sum(axis=0) < 29**2
+    found = fabric(bone, 1.0, ball)
+    for axis, length in zip(turn, found.lengths, strict=True):
+        across = np.linalg.svd(axis[None])[2][1:]
+        spot = random.uniform(-29, 29, (3000, 2))
+        spot = spot[(spot**2).sum(axis=1) < 29**2]
+        ends = np.sqrt(29**2 - (spot**2).sum(axis=1))
+        steps = np.arange(-29, 29, 0.25)
+        within = np.zeros((len(spot), len(steps)), dtype=bool)
+        for place in places:
+            start = ((spot @ across - place) @ turn.T) / half
+            way = turn @ axis / half
+            squared = (start**2).sum(axis=1)[:, None] + 2 * (start @ way)[:, None] * steps + (way @ way) * steps**2
+            within |= squared < 1
+        crossed = (
+            (within[:, 1:] != within[:, :-1])
+            & (np.abs(steps[1:]) < ends[:, None])
+            & (np.abs(steps[:-1]) < ends[:, None])
+        )
+        assert length == pytest.approx(2 * ends.sum() / crossed.sum(), rel=0.10)
 
 
 @pytest.mark.parametrize("width", [16, 24, 33])

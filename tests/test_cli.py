@@ -208,9 +208,34 @@ def test_measure_a_run_and_an_image(run, here):
     assert boxed["BV/TV"] == 0.25
     masked = json.loads(invoke("measure", "plate.npz", "--spacing", "5", "--region", "half.npz", "--json").stdout)
     assert masked["BV/TV"] == 1.0
+    axes = np.array(of_image["fabric axes (x, y, z)"])
+    np.testing.assert_allclose(axes @ axes.T, np.eye(3), atol=1e-6)
+    assert abs(axes[2, 0]) == pytest.approx(1.0)
     table = invoke("measure", "plate.npz", "--spacing", "5").stdout
     assert "BV/TV" in table
     assert "40 x 20 x 20 voxels of 5 um" in table
+
+
+def test_measure_refuses_what_does_not_fit(run, here):
+    bone = np.zeros((8, 8, 8), bool)
+    bone[2:5] = True
+    np.savez("block.npz", bone=bone)
+    np.savez("other.npz", bone=bone[:6])
+    np.savez("nowhere.npz", bone=np.zeros_like(bone))
+    image = ("measure", "block.npz", "--spacing", "5")
+    for arguments, words in [
+        ((*image, "--box", "0,0,0,10,10"), "two corners"),
+        ((*image, "--box", "0,0,0,10,10,wide"), "two corners"),
+        ((*image, "--box", "10,10,10,0,0,0"), "holds no voxel centre"),
+        ((*image, "--box", "900,900,900,990,990,990"), "holds no voxel centre"),
+        ((*image, "--region", "other.npz"), "does not fit"),
+        ((*image, "--region", "nowhere.npz"), "does not fit"),
+        ((*image, "--step", "0"), "no steps"),
+        (("measure", "a", "--spacing", "5"), "knows its voxel size"),
+        (("measure", "a", "--step", "1000000"), "1000000"),
+        (("measure", "a", "--step", "-3"), "-3"),
+    ]:
+        assert words in " ".join(invoke(*arguments, code=2).stderr.split())
 
 
 def test_render(run, here):

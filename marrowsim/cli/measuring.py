@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from rich.table import Table
 
 from marrowsim import tissues
-from marrowsim.bone_morphometry import UNITS, morphometry
+from marrowsim.bone_morphometry import UNITS, fabric, morphometry
 from marrowsim.cli.console import output
 from marrowsim.cli.options import in_micrometres
 from marrowsim.errors import Fault, ImageError, ScenarioError
@@ -51,8 +51,12 @@ def print_morphometry(
         for name, tissue in specimen.tissue.items()
     }
     if as_json:
+        region_or_all = None if inside.all() else inside
         plain = {
-            name: {key: value if np.isfinite(value) else None for key, value in values.items()}
+            name: {
+                **{key: value if np.isfinite(value) else None for key, value in values.items()},
+                "fabric axes (x, y, z)": _axes(specimen.tissue[name] == tissues.BONE, edge, region_or_all),
+            }
             for name, values in measured.items()
         }
         values = plain if len(plain) > 1 else next(iter(plain.values()))
@@ -65,6 +69,12 @@ def print_morphometry(
     for name, unit in UNITS.items():
         table.add_row(name, *(f"{values[name]:.4g}" for values in measured.values()), unit)
     output().print(table)
+
+
+def _axes(bone, edge: float, region) -> list[list[float]] | None:
+    """Unit vectors along MIL1, MIL2 and MIL3; none where bone has no surface."""
+    axes = fabric(bone, edge, region).axes
+    return axes.tolist() if np.isfinite(axes).all() else None
 
 
 def _specimen(target: Path, spacing: str | None, step: int | None) -> Specimen:
@@ -116,6 +126,10 @@ def _within(text: str, shape: tuple[int, ...], spacing: float) -> np.ndarray:
     inside = np.ones(shape, dtype=bool)
     for centre, start, stop in zip(centres[::-1], low, high, strict=True):
         inside &= (centre >= start) & (centre < stop)
+    if not inside.any():
+        extent = " x ".join(f"{length * spacing:g}" for length in shape[::-1])
+        allowed = f"x0,y0,z0,x1,y1,z1 within {extent} um, the lower corner first"
+        raise ScenarioError(Fault("the box holds no voxel centre", allowed, text, "", "--box"))
     return inside
 
 

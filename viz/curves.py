@@ -20,6 +20,7 @@ PANELS = (
             r"tumour (in niches|bound)",
         ),
     ),
+    ("BV/TV", (r"bv/tv", r"bv/tv in region")),
     ("Bone resorbed and formed", (r"bone resorbed", r"bone formed")),
     ("Bone surface with", (r"es/bs", r"oc\.s/bs", r"ob\.s/bs")),
     ("Tumour cells of the primary", (r"tumour in soft tissue",)),
@@ -43,6 +44,7 @@ BESIDE = {"textcoords": "offset points", "fontsize": 8, "va": "center"}
 COLUMN = re.compile(r"(?P<name>.*?)\s*[(\[](?P<unit>[^()\[\]]*)[)\]]\s*$")
 # Words of column names as a reader says them.
 SPOKEN = {
+    "bv/tv": "bone",
     "es/bs": "erosion",
     "oc.s/bs": "osteoclasts",
     "ob.s/bs": "osteoblasts",

@@ -63,7 +63,7 @@ def time_stamp(minutes: float) -> str:
 
 
 def caption(frame, layers: Sequence[str]) -> str:
-    """What happens in the frame, in one sentence of counts and shares."""
+    """What happens in the frame, in one sentence: counts of cells, or the shares of bone that went and came."""
     count = {pair: number for pair, number in census(frame.cells).items() if pair[0] in layers}
     parts = []
     tumour = {status: count.get(("tumour", status), 0) for status in ("arrested", "free", "bound")}
@@ -82,7 +82,7 @@ def caption(frame, layers: Sequence[str]) -> str:
     if "niches" in layers and len(frame.slots):
         held = count.get(("hpc", "bound"), 0)
         parts.append(f"HPCs hold {held:,} of {len(frame.slots):,} niche places")
-    if "bone_change" in layers:
+    if "bone_change" in layers and not parts:
         lost, formed = (int(np.count_nonzero(frame.bone_change == sign)) for sign in (-1, 1))
         start = int(np.count_nonzero(frame.tissue == BONE)) - formed + lost
         parts.append(

@@ -104,7 +104,8 @@ def choose_panels(readouts: pd.DataFrame | None) -> list[tuple[str, str, list[st
         found = [column for column in found if columns[column][1] == columns[found[0]][1]][:MOST_CURVES]
         if found:
             alone = len(found) == 1 < len(patterns)
-            panels.append((columns[found[0]][0].capitalize() if alone else title, columns[found[0]][1], found))
+            name, unit = columns[found[0]]
+            panels.append((name[:1].upper() + name[1:] if alone else title, unit, found))
     if not panels:
         for unit in dict.fromkeys(unit for _, unit in columns.values()):
             found = [column for column, (_, own) in columns.items() if own == unit][:MOST_CURVES]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport int16_t, int32_t, int64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t
 from libc.string cimport memset
 
 cdef enum:
@@ -14,18 +14,18 @@ ctypedef fused Rank:
     int32_t
 
 
-def largest_cover(Rank[:, :, ::1] rank, const int64_t[::1] squared_radius, int threads=1, int step=1,
-                  Py_ssize_t drawn=-1):
+def largest_cover(Rank[:, :, ::1] rank, const int64_t[::1] squared_radius, const uint8_t[:, :, :] asked, int threads=1,
+                  int step=1, Py_ssize_t drawn=-1):
     """Rank of the largest ball that covers each voxel, where every voxel may be the centre of one.
 
     A ball of squared radius R^2 covers the voxels at squared distances below R^2.
 
     Parameters
     ----------
-    rank : int16 or int32, shape (nz, ny, nx). Rank of the ball centred in a voxel, from 1; 0 where none is, -1 where
-        none is and no cover is asked for. Changes to the highest rank whose balls cover a voxel, 0 where none does;
-        -1 stays.
+    rank : int16 or int32, shape (nz, ny, nx). Rank of the ball centred in a voxel, from 1; 0 or -1 where none is.
+        Changes to the highest rank whose balls cover a voxel, 0 where none does or no cover is asked for.
     squared_radius : int64, shape (ranks + 1,). Squared radius (voxels) of each rank, ascending from rank 1.
+    asked : uint8, shape (nz, ny, nx), of every `step`-th voxel. 1 where the cover is asked for.
     threads : number of threads; never changes a result.
     step : what is covered is every how many-th voxel along each axis, from the first; the others are only centres, and
         keep their rank.
@@ -53,18 +53,17 @@ def largest_cover(Rank[:, :, ::1] rank, const int64_t[::1] squared_radius, int t
     cdef const int64_t[:, ::1] need = needed
     cdef const int32_t[::1] widths = half_width
     kept = np.empty((nz, ny, nx), dtype=np.uint8)
-    cdef unsigned char[:, :, ::1] keep = kept
+    cdef uint8_t[:, :, ::1] keep = kept
     cdef Py_ssize_t z, y, x, k
     for z in prange(nz, nogil=True, num_threads=threads, schedule="static"):
         for y in range(ny):
             for x in range(nx):
                 keep[z, y, x] = 0 < rank[z, y, x] <= drawn and not _redundant(rank, need, squared_radius, z, y, x)
-    with nogil:
-        for z in range(nz):
-            for y in range(ny):
-                for x in range(nx):
-                    if keep[z, y, x]:
-                        starts[rank[z, y, x], z] += 1
+    for z in prange(nz, nogil=True, num_threads=threads, schedule="static"):
+        for y in range(ny):
+            for x in range(nx):
+                if keep[z, y, x]:
+                    starts[rank[z, y, x], z] += 1
     counts = first.ravel().cumsum()
     total = int(counts[-1])
     first.ravel()[1:] = counts[:-1]
@@ -75,15 +74,14 @@ def largest_cover(Rank[:, :, ::1] rank, const int64_t[::1] squared_radius, int t
     cdef int32_t[::1] column = columns
     filled = first.copy()
     cdef int64_t[:, ::1] fill = filled
-    with nogil:
-        for z in range(nz):
-            for y in range(ny):
-                for x in range(nx):
-                    if keep[z, y, x]:
-                        k = fill[rank[z, y, x], z]
-                        row[k] = <int32_t> y
-                        column[k] = <int32_t> x
-                        fill[rank[z, y, x], z] = k + 1
+    for z in prange(nz, nogil=True, num_threads=threads, schedule="static"):
+        for y in range(ny):
+            for x in range(nx):
+                if keep[z, y, x]:
+                    k = fill[rank[z, y, x], z]
+                    row[k] = <int32_t> y
+                    column[k] = <int32_t> x
+                    fill[rank[z, y, x], z] = k + 1
     cdef Py_ssize_t planes = (nz + step - 1) // step
     cdef Py_ssize_t length = (ny + step - 1) // step
     cdef Py_ssize_t width = (nx + step - 1) // step
@@ -92,7 +90,7 @@ def largest_cover(Rank[:, :, ::1] rank, const int64_t[::1] squared_radius, int t
     cdef int32_t[:, ::1] block_link = np.empty((threads, blocks), dtype=np.int32)
     cdef int32_t[:, ::1] block_left = np.empty((threads, blocks), dtype=np.int32)
     for z in prange(planes, nogil=True, num_threads=threads, schedule="dynamic"):
-        _draw_plane(rank, squared_radius, starts, row, column, widths, &link[threadid(), 0],
+        _draw_plane(rank, squared_radius, asked, starts, row, column, widths, &link[threadid(), 0],
                     &block_link[threadid(), 0], &block_left[threadid(), 0], z, step)
 
 
@@ -150,9 +148,10 @@ cdef bint _redundant(Rank[:, :, ::1] rank, const int64_t[:, ::1] need, const int
     return False
 
 
-cdef void _draw_plane(Rank[:, :, ::1] rank, const int64_t[::1] squared_radius, const int64_t[:, ::1] starts,
-                      const int32_t[::1] row, const int32_t[::1] column, const int32_t[::1] widths, int32_t* link,
-                      int32_t* block_link, int32_t* block_left, Py_ssize_t place, Py_ssize_t step) noexcept nogil:
+cdef void _draw_plane(Rank[:, :, ::1] rank, const int64_t[::1] squared_radius, const uint8_t[:, :, :] asked,
+                      const int64_t[:, ::1] starts, const int32_t[::1] row, const int32_t[::1] column,
+                      const int32_t[::1] widths, int32_t* link, int32_t* block_link, int32_t* block_left,
+                      Py_ssize_t place, Py_ssize_t step) noexcept nogil:
     """Cover one plane by the balls that reach into it, highest rank first.
 
     `link` is room for (nx + 1) numbers a row: the next voxel that is open, which means to be covered yet, or a way
@@ -169,10 +168,10 @@ cdef void _draw_plane(Rank[:, :, ::1] rank, const int64_t[::1] squared_radius, c
     memset(block_left, 0, (ny + EDGE - 1) // EDGE * width * sizeof(int32_t))
     for y in range(ny):
         for x in range(nx):
-            link[y * (nx + 1) + x] = <int32_t> (x + (rank[z, y * step, x * step] < 0))
-            if rank[z, y * step, x * step] >= 0:
+            rank[z, y * step, x * step] = 0
+            link[y * (nx + 1) + x] = <int32_t> (x + (not asked[place, y, x]))
+            if asked[place, y, x]:
                 block_left[y // EDGE * width + x // EDGE] += 1
-                rank[z, y * step, x * step] = 0
                 left += 1
         link[y * (nx + 1) + nx] = <int32_t> nx
     for y in range((ny + EDGE - 1) // EDGE):
@@ -187,8 +186,8 @@ cdef void _draw_plane(Rank[:, :, ::1] rank, const int64_t[::1] squared_radius, c
         for near in range(max(z - reach, 0), min(z + reach + 1, nz)):
             squared = squared_radius[level] - (near - z) * (near - z)
             for ball in range(starts[level, near], starts[level, near + 1]):
-                left -= _draw_disc(rank, link, block_link, block_left, widths, squared, row[ball], column[ball], z, step,
-                                   <Rank> level)
+                left -= _draw_disc(rank, link, block_link, block_left, widths, squared, row[ball], column[ball], z,
+                                   step, <Rank> level)
 
 
 cdef Py_ssize_t _draw_disc(Rank[:, :, ::1] rank, int32_t* link, int32_t* block_link, int32_t* block_left,

@@ -16,9 +16,8 @@ from itertools import product
 
 import numpy as np
 
-from marrowsim import tissues
+from marrowsim import bone_morphometry, tissues
 from marrowsim._engine import census
-from marrowsim.bone_morphometry import morphometry
 from marrowsim.geometry.region import specimen
 from marrowsim.processes.cavities import DEPTH, MINERAL
 from marrowsim.state import State, Status
@@ -54,12 +53,12 @@ class BoneCensus:
 
     @cached_property
     def structure(self) -> dict[str, float]:
-        """BV/TV, BS/TV and so on (`morphometry`), from what is measured and one voxel around it, which bounds it."""
+        """BV/TV, BS/TV and so on, from what is measured and one voxel around it, which bounds it."""
         found = [np.flatnonzero(self.inside.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
         box = tuple(slice(max(0, int(places[0]) - 1), int(places[-1]) + 2) for places in found)
         inside = self.inside[box]
         bone = self.state.tissue[box] == tissues.BONE
-        return morphometry(bone, self.state.config.geometry.voxel, None if inside.all() else inside)
+        return bone_morphometry.structure(bone, self.state.config.geometry.voxel, None if inside.all() else inside)
 
     @cached_property
     def volume(self) -> float:

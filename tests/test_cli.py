@@ -111,6 +111,13 @@ def test_a_run_has_everything_and_says_where(here):
     assert (folder / "picture.png").stat().st_size > 1000
     assert "picture:" in result.stdout
     assert "step 6 of 6" in result.stderr
+    assert not (folder / "bone.png").exists()
+
+
+def test_a_run_with_remodelling_has_a_picture_of_bone(here):
+    result = invoke("run", "remodelling", *SMALL, "--threads", "1", "-o", "b")
+    assert (here / "b" / "bone.png").read_bytes() != (here / "b" / "picture.png").read_bytes()
+    assert "bone:" in result.stdout
 
 
 def test_the_default_folder_is_never_overwritten(here):

@@ -282,6 +282,27 @@ def test_precursors_keep_their_number():
     assert run.state.tallies["arose:ocp"] == pytest.approx(10 * expected, abs=1)
 
 
+@pytest.mark.parametrize("edge", [10.0, 20.0])
+def test_as_many_precursors_fuse_on_an_area_of_bone_at_any_edge(edge):
+    """n 10 um k H(L) dt an area: 1.28 mm2, 100000 precursors /mm3, 10 /d at high L, L at its half, half an hour."""
+    shape = tuple(round(length / edge) for length in (200.0, 800.0, 800.0))
+    tissue = plate(shape, thickness=4)
+    marrow = np.flatnonzero(tissue.ravel() == tissues.MARROW)
+    precursors = np.random.default_rng(1).permutation(marrow)[: round(1e-4 * len(marrow) * edge**3)]
+    config = load_config(
+        {**SCENARIO, "seed": 1},
+        PROCESSES,
+        {"geometry.voxel": f"{edge} um", "geometry.size": ["800 um", "800 um", "200 um"],
+         "processes.remodelling.osteoclast_density": "0 /mm^2", "cells.ocp.renewal": "0 /(mm^3 d)"},
+    )  # fmt: skip
+    empty = np.zeros(0, np.int64)
+    geometry = Geometry(tissue, edge, {"ocp": np.sort(precursors)}, empty, empty)
+    sim = Simulation(config, geometry=geometry, threads=1)
+    sim.run(days=1 / 48)
+    expected = 1.28e6 * 10.0 * 1e-4 * 10.0 * 0.5 / 48
+    assert sim.state.tallies["fused:ocp"] == pytest.approx(expected, rel=0.25)
+
+
 def test_a_vessel_that_grows_into_a_cavity_has_it():
     run = begin()
     run.run(steps=30)

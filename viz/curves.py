@@ -20,6 +20,7 @@ PANELS = (
             r"tumour (in niches|bound)",
         ),
     ),
+    ("BV/TV", (r"bv/tv", r"bv/tv in region")),
     ("Bone resorbed and formed", (r"bone resorbed", r"bone formed")),
     ("Bone surface with", (r"es/bs", r"oc\.s/bs", r"ob\.s/bs")),
     ("Tumour cells of the primary", (r"tumour in soft tissue",)),
@@ -43,6 +44,7 @@ BESIDE = {"textcoords": "offset points", "fontsize": 8, "va": "center"}
 COLUMN = re.compile(r"(?P<name>.*?)\s*[(\[](?P<unit>[^()\[\]]*)[)\]]\s*$")
 # Words of column names as a reader says them.
 SPOKEN = {
+    "bv/tv": "bone",
     "es/bs": "erosion",
     "oc.s/bs": "osteoclasts",
     "ob.s/bs": "osteoblasts",
@@ -102,7 +104,8 @@ def choose_panels(readouts: pd.DataFrame | None) -> list[tuple[str, str, list[st
         found = [column for column in found if columns[column][1] == columns[found[0]][1]][:MOST_CURVES]
         if found:
             alone = len(found) == 1 < len(patterns)
-            panels.append((columns[found[0]][0].capitalize() if alone else title, columns[found[0]][1], found))
+            name, unit = columns[found[0]]
+            panels.append((name[:1].upper() + name[1:] if alone else title, unit, found))
     if not panels:
         for unit in dict.fromkeys(unit for _, unit in columns.values()):
             found = [column for column, (_, own) in columns.items() if own == unit][:MOST_CURVES]

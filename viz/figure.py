@@ -10,15 +10,28 @@ from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from marrowsim.errors import Fault, RenderError
+from marrowsim.tissues import BONE
 from marrowsim.viz import curves, opengl, panels
 from marrowsim.viz.cameras import axes_of, facing
 from marrowsim.viz.labels import draw_labels
-from marrowsim.viz.layers import Box, census, choose, close_up, count_in_soft_tissue, field_of, middle, slab, whole
+from marrowsim.viz.layers import (
+    BONE_VIEW,
+    Box,
+    census,
+    choose,
+    close_up,
+    count_in_soft_tissue,
+    field_of,
+    middle,
+    slab,
+    whole,
+)
 from marrowsim.viz.sections import shade
 
 log = logging.getLogger("marrowsim.viz")
@@ -50,7 +63,7 @@ def time_stamp(minutes: float) -> str:
 
 
 def caption(frame, layers: Sequence[str]) -> str:
-    """What happens in the frame, in one sentence of counts."""
+    """What happens in the frame, in one sentence: counts of cells, or the shares of bone that went and came."""
     count = {pair: number for pair, number in census(frame.cells).items() if pair[0] in layers}
     parts = []
     tumour = {status: count.get(("tumour", status), 0) for status in ("arrested", "free", "bound")}
@@ -69,6 +82,12 @@ def caption(frame, layers: Sequence[str]) -> str:
     if "niches" in layers and len(frame.slots):
         held = count.get(("hpc", "bound"), 0)
         parts.append(f"HPCs hold {held:,} of {len(frame.slots):,} niche places")
+    if "bone_change" in layers and not parts:
+        lost, formed = (int(np.count_nonzero(frame.bone_change == sign)) for sign in (-1, 1))
+        start = int(np.count_nonzero(frame.tissue == BONE)) - formed + lost
+        parts.append(
+            f"{100 * lost / start:.2g} % of the bone is gone, and {100 * formed / start:.2g} % stands where none was"
+        )
     return "; ".join(parts) + "." if parts else ""
 
 
@@ -164,7 +183,8 @@ def compose(
     drawn, notes = choose(frame, layers)
     shading = shade(frame, field_of(frame, drawn))
     axis = facing(axes_of(camera)[2])[0]
-    box = slab(frame, axis)
+    bare = set(drawn).issubset(BONE_VIEW)
+    box = slab(frame, axis, max(100.0, frame.tissue.shape[axis] * frame.spacing / 3.0)) if bare else slab(frame, axis)
     near = close_up(frame, box, axis)
     plots = curves.choose_panels(readouts)
     dpi = 100 * min(size[0] / STANDARD[0], size[1] / STANDARD[1])

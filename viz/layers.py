@@ -27,6 +27,9 @@ LAYERS = (*TISSUE_LAYERS, "bone_change", "niches", *palette.CELLS, *palette.FIEL
 # Drawn only when asked for: they hide what the picture is about.
 ON_REQUEST = ("lining", "osteocyte", "fibroblast", "oxygen")
 
+# Nothing but bone and what works on it: layers that hide little, so that a thicker part is drawn.
+BONE_VIEW = ("bone", "bone_change", "osteoclast", "osteoblast", "osteocyte", "lining")
+
 # Nearest to the eye last, so that the rare are not hidden by the many.
 STATUSES = ("free", "arrested", "bound")
 

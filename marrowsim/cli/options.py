@@ -38,7 +38,7 @@ Settings = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Picture = Annotated[bool, typer.Option(help="Make picture.png at the end.")]
+Picture = Annotated[bool, typer.Option(help="Make picture.png at the end, and bone.png where bone is remodelled.")]
 
 
 def overrides_of(

@@ -136,12 +136,14 @@ def _go(folder: RunFolder, simulation: Simulation, stages: Stages) -> None:
 
 
 def _picture(path: Path, log: logging.Handler, stages: Stages) -> None:
-    """The picture at the end; a run never fails for it."""
+    """The picture at the end, and one of bone alone where it is remodelled; a run never fails for them."""
     stages.say("drawing")
     logger = logging.getLogger("marrowsim")
     logger.addHandler(log)
     try:
         draw(path, path / "picture.png")
+        if any(name.startswith("bone resorbed") for name in open_run(path).readouts.columns):
+            draw(path, path / "bone.png", layers="bone,bone_change,osteoclast,osteoblast")
     except Exception as error:
         reason = str(error) or type(error).__name__
         LOGGER.warning("there is no picture: %s\n    remedy: marrowsim render %s", reason, short(path))
@@ -167,3 +169,5 @@ def print_summary(path: Path) -> None:
     console.print(f"run folder: {short(path)}")
     if (path / "picture.png").exists():
         console.print(f"picture:    {short(path / 'picture.png')}")
+    if (path / "bone.png").exists():
+        console.print(f"bone:       {short(path / 'bone.png')}")

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 PATCH_RADIUS = 2.3
 """Radius (voxel edges) of the patches of surface that are of one age; about what one osteoclast resorbs in a place."""
+LAYERS = 1.4
+"""Most of what the layers of cavities add to the mean life of their voxels: an osteoclast rather goes on along the
+surface than down to its full depth."""
 OSTEOCLASTS, PATCHES, AGES, CYTES, PRECURSORS = range(1, 6)
 """Draw numbers by which voxels are chosen, in the stream of placement at step 1 of no run."""
 
@@ -26,9 +29,9 @@ OSTEOCLASTS, PATCHES, AGES, CYTES, PRECURSORS = range(1, 6)
 def seed_bone_cells(state: State, rules: Remodelling) -> None:
     """Put osteoclasts, cavities with their osteoblasts, osteocytes and precursors where a steady state has them.
 
-    With n osteoclasts that resorb v a day, n v (W + T) (1 + d) / 2 voxels are cavities at any time: W the mean wait for
-    an osteoblast, T the time that it takes to fill a voxel, and d the layers of a cavity, which are filled one after
-    another. They are patches of the surface, of ages drawn evenly.
+    With n osteoclasts that resorb v a day, n v (W + T) l voxels are cavities at any time: W the mean wait for an
+    osteoblast, T the time that it takes to fill a voxel, and l = (1 + d) / 2 where a cavity has d layers, which are
+    filled one after another, but `LAYERS` at most. They are patches of the surface, of ages drawn evenly.
     """
     config, edge = state.config, state.config.geometry.voxel
     surface, faces = bone_surface(state)
@@ -40,7 +43,7 @@ def seed_bone_cells(state: State, rules: Remodelling) -> None:
     free = ~np.isin(surface, state.slots) & (state.occupant.reshape(-1)[surface] < 0)
     wait = rules.reversal_time + 1.0 / rules.recruitment_rate
     fill = edge / rules.apposition_rate / float(np.sqrt(faces, dtype=np.float64).mean()) if len(faces) else 0.0
-    life = (wait + fill) * (1.0 + max(1.0, rules.erosion_depth / edge)) / 2.0
+    life = (wait + fill) * min(LAYERS, (1.0 + max(1.0, rules.erosion_depth / edge)) / 2.0)
     number = round(resorbed * life * rules.coupling)
     _cut_cavities(state, surface[free], number, life - fill, fill, life - fill - 1.0 / rules.recruitment_rate)
     bone = np.flatnonzero(state.tissue.reshape(-1) == tissues.BONE)

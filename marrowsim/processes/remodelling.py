@@ -32,6 +32,9 @@ from marrowsim.units import (
 SIGNAL, RELEASED = "rankl", "tgf_beta"
 LEAST_VIGOUR = 1.0 / 3.0
 """Share of an osteoclast's life and depth that is left without the osteoclastogenic signal."""
+FUSION_LAYER = 10.0
+"""Width (um) of the layer of marrow beside bone in which `fusion_rate` holds. In a voxel beside bone it is the share
+of the layer in the voxel's edge, so that as many osteoclasts come to an area of bone at any edge."""
 SOLID = tissues.lookup({tissues.BONE: 1}, np.uint8)
 
 Speed = Annotated[float, In("um/min")]
@@ -42,8 +45,8 @@ class Remodelling(ShippedProcess):
     """Precursors at the bone surface fuse with others near them into an osteoclast at rate k H(L), H(L) = L^n / (K^n +
     L^n), L the effective osteoclastogenic signal. It lives for T V in the mean, V = 1/3 + 2/3 H(L) / H(1), takes
     mineral from the bone that it touches, the most exposed first and not deeper than d V, and steps along the surface
-    where it finds none. An emptied voxel is marrow, and a cavity. After a time of reversal an osteoblast sets to work in it,
-    beside bone, fills it with mineral, and goes on to the next one outwards; full voxels are bone, and some
+    where it finds none. An emptied voxel is marrow, and a cavity. After a time of reversal an osteoblast sets to work
+    in it, beside bone, fills it with mineral, and goes on to the next one outwards; full voxels are bone, and some
     osteoblasts stay in them as osteocytes. Cells that inhibit osteoblasts keep them out of cavities within reach and
     shorten their lives. Bone that was resorbed releases its TGF-beta.
 
@@ -60,7 +63,7 @@ class Remodelling(ShippedProcess):
     """whether bone is remodelled; without it bone stays as it is"""
 
     fusion_rate: Rate = parameter(
-        "0.29 /d", "rate at which a precursor at 100 um2 of bone surface fuses, at high L, with enough others near it",
+        "0.29 /d", "rate at which a precursor within 10 um of bone fuses, at high L, with enough others near it",
         symbol="k_OC", span="0.1-10 /d", source="calibrated: keeps 30 osteoclasts /mm2 of bone in health", mark="C",
     )  # fmt: skip
     fusion_partners: Annotated[int, Field(ge=1, le=20)] = parameter(
@@ -204,7 +207,7 @@ class Remodelling(ShippedProcess):
         )  # fmt: skip
         founders, claims = osteoclasts.found(
             clock.seed, clock.step, clock.dt, precursors, cells.id, cells.site, state.tissue, SOLID,
-            state.fields[SIGNAL], self.signal_scale(state), self.fusion_rate * config.geometry.voxel**2 / 100.0,
+            state.fields[SIGNAL], self.signal_scale(state), self.fusion_rate * FUSION_LAYER / config.geometry.voxel,
             self.rankl_half, self.rankl_exponent,
         )  # fmt: skip
         fused, spent = osteoclasts.fuse(

@@ -16,7 +16,7 @@ from marrowsim.storage.files import disk_errors, plain, write_atomically
 from marrowsim.storage.frames import SUFFIX
 
 LOCK = ".lock"
-FILES = ("run.json", "scenario.toml", "geometry.h5", "readouts.csv", "run.log", "picture.png", LOCK)
+FILES = ("run.json", "scenario.toml", "geometry.h5", "readouts.csv", "run.log", "picture.png", "bone.png", LOCK)
 FOLDERS = {"frames": SUFFIX, "checkpoints": ".h5"}
 
 

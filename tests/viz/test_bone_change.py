@@ -1,5 +1,6 @@
 """Where bone went and came, in frames, views, sections and the legend."""
 
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.colors import to_rgb
 from marrowsim import tissues
 from marrowsim.simulation import Simulation
 from marrowsim.storage.frames import Frame, read_frame, write_frame
-from marrowsim.viz import layers, opengl, palette, panels, sections
+from marrowsim.viz import figure, layers, opengl, palette, panels, sections
 
 pv = pytest.importorskip("pyvista")
 from marrowsim.viz import scene  # noqa: E402
@@ -62,6 +63,22 @@ def test_the_change_is_drawn_unasked_where_there_is_one(frame, remodelled):
 
 def test_the_slab_is_cut_where_bone_went(remodelled):
     assert layers.slab(remodelled, 1, thickness=80.0).slices[1] == slice(6, 14)
+
+
+def test_bone_alone_is_drawn_deeper_and_told_in_shares(frame, remodelled):
+    said = figure.caption(remodelled, ("bone", "bone_change"))
+    assert said == "7.1 % of the bone is gone, and 4 % stands where none was."
+    wide = SimpleNamespace(**vars(remodelled))
+    wide.tissue, wide.bone_change = (np.tile(part, (1, 2, 1)) for part in (remodelled.tissue, remodelled.bone_change))
+    wide.cells = frame.cells
+    for drawn, thick in (("bone,bone_change", 200), ("bone,bone_change,osteoclast", 200), (None, 100)):
+        made = figure.compose(wide, layers=drawn)[0]
+        low, high = next(
+            re.search(r"slab y = (\d+) to (\d+)", text.get_text()).groups()
+            for text in made.texts
+            if "slab" in text.get_text()
+        )
+        assert int(high) - int(low) == thick, drawn
 
 
 def test_the_former_surface_covers_what_was_lost_alone(remodelled):

@@ -105,7 +105,7 @@ def test_presets_stand_below_the_scenario_and_knockouts_above():
         config = load({"presets": list(presets), "knockouts": changes.get("knockouts", [])} | own)
         return config.cells["tumour"].bone_growth_gain
 
-    assert gain() == gain("breast") == gain("myeloma", "breast") == 0.8
+    assert gain() == gain("breast") == gain("myeloma", "breast") == 1.5
     assert gain("myeloma") == gain("breast", "myeloma") == 0.0
     assert gain("myeloma", bone_growth_gain=1.2) == 1.2
     assert gain("breast", bone_growth_gain=1.2, knockouts=["TGF-beta->growth"]) == 0.0

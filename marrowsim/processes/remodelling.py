@@ -63,7 +63,7 @@ class Remodelling(ShippedProcess):
     """whether bone is remodelled; without it bone stays as it is"""
 
     fusion_rate: Rate = parameter(
-        "0.29 /d", "rate at which a precursor within 10 um of bone fuses, at high L, with enough others near it",
+        "0.27 /d", "rate at which a precursor within 10 um of bone fuses, at high L, with enough others near it",
         symbol="k_OC", span="0.1-10 /d", source="calibrated: keeps 30 osteoclasts /mm2 of bone in health", mark="C",
     )  # fmt: skip
     fusion_partners: Annotated[int, Field(ge=1, le=20)] = parameter(

@@ -284,7 +284,7 @@ def test_precursors_keep_their_number():
 
 @pytest.mark.parametrize("edge", [10.0, 20.0])
 def test_as_many_precursors_fuse_on_an_area_of_bone_at_any_edge(edge):
-    """n 10 um k H(L) dt an area: 1.28 mm2, 100000 precursors /mm3, 10 /d at high L, L = 1 and K_L = 1.5, half an hour."""
+    """n 10 um k H(L) dt an area: 1.28 mm2, 100000 precursors /mm3, k = 10 /d, L = 1, K_L = 1.5, half an hour."""
     shape = tuple(round(length / edge) for length in (200.0, 800.0, 800.0))
     tissue = plate(shape, thickness=4)
     marrow = np.flatnonzero(tissue.ravel() == tissues.MARROW)

@@ -39,6 +39,12 @@ class Format:
 
 
 FORMATS = {
+    ".pvd": Format(
+        "marrowsim.export.vtk_xml:write", "VTI and VTP by frame, for ParaView", (".pvd", "_cells.pvd", "_pvd")
+    ),
+    ".vtkhdf": Format(
+        "marrowsim.export.vtk_hdf:write", "all frames in one file, for ParaView 5.13 up", (".vtkhdf", "_cells.vtkhdf")
+    ),
     ".csv": Format("marrowsim.export.tables:write_csv", "table as text", (".csv",), tables=True),
     ".parquet": Format(
         "marrowsim.export.tables:write_parquet", "table for pandas, R, DuckDB", (".parquet",), ("pyarrow",), tables=True

@@ -4,11 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from marrowsim import tissues
 from marrowsim.errors import ExportError, Fault, RunFolderError, nearest
-from marrowsim.storage.frames import Frame
+from marrowsim.storage.frames import (
+    OTHER_ARRAYS,
+    STATUSES,
+    Frame,
+    FrameHeader,
+    read_frame,
+    read_header,
+    read_voxels,
+    series_of,
+)
 from marrowsim.storage.runs import Run
 
 TABLES = ("cells", "niches", "readouts")
@@ -60,17 +74,55 @@ class Source:
             raise ExportError(Fault("a table has no fields", "", "--fields", "leave --fields out", "--fields"))
         return cls(run, steps, () if tables else _fields(run, fields), table or TABLES[0], progress)
 
-    def frames(self) -> Iterator[Frame]:
-        """The frames, each read when it is asked for, with the fields that were chosen."""
-        for done, step in enumerate(self.steps):
-            self.progress(done, len(self.steps))
-            frame = self.run.frames.at(step)
-            missing = [name for name in self.fields if name not in frame.fields]
-            if missing:
-                what, given = "a frame has no such field", f"{', '.join(missing)} in the frame of step {step}"
-                raise RunFolderError(Fault(what, "", given, "leave it out with --fields, or the frame with --frames"))
-            yield replace(frame, fields={name: frame.fields[name] for name in self.fields})
-        self.progress(len(self.steps), len(self.steps))
+    @cached_property
+    def paths(self) -> tuple[Path, ...]:
+        """Files of the frames."""
+        there = self.run.frames
+        return tuple(there.paths[there.steps.index(step)] for step in self.steps)
+
+    @cached_property
+    def headers(self) -> tuple[FrameHeader, ...]:
+        """What each frame holds; all have the lattice, the fields and the cell types of the first."""
+        return series_of(self.paths)
+
+    @property
+    def hours(self) -> list[float]:
+        """Times of the frames in hours."""
+        return [header.time / MINUTES_PER_HOUR for header in self.headers]
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """Names of the arrays of the lattice: tissue, what else there is of that kind, and the fields chosen."""
+        there = set().union(*(header.voxels for header in self.headers))
+        return (*(name for name in OTHER_ARRAYS if name in there), *self.fields)
+
+    def dtype(self, name: str) -> np.dtype:
+        """Type of an array of the lattice."""
+        return next(header.voxels[name] for header in self.headers if name in header.voxels)
+
+    def each(self) -> Iterator[int]:
+        """Numbers of the frames from 0, with the progress told."""
+        for done in range(len(self.paths)):
+            self.progress(done, len(self.paths))
+            yield done
+        self.progress(len(self.paths), len(self.paths))
+
+    def cells(self, number: int) -> Frame:
+        """A frame without its fields."""
+        return read_frame(self.paths[number], fields=())
+
+    def voxels(self, number: int, name: str) -> np.ndarray:
+        """One array of the lattice of a frame: shape (nz, ny, nx)."""
+        return read_voxels(self.paths[number], name)
+
+    @property
+    def names(self) -> dict[str, list[str]]:
+        """What the codes of `tissue`, `cell_type` and `status` stand for, from 0."""
+        return {
+            "tissue": [tissues.NAMES[code] for code in sorted(tissues.NAMES)],
+            "cell_type": ["none", *self.headers[0].cell_types],
+            "status": list(STATUSES),
+        }
 
     def unit(self, field: str) -> str:
         """Unit of a field; "1" where it has none."""
@@ -101,11 +153,6 @@ class Source:
         return json.dumps(self.provenance)
 
 
-def hours(frame: Frame) -> float:
-    """Time of a frame in hours."""
-    return frame.time / MINUTES_PER_HOUR
-
-
 def _steps(run: Run, frames: str | Sequence[int]) -> tuple[int, ...]:
     there = run.frames.steps
     if not there:
@@ -127,7 +174,7 @@ def _steps(run: Run, frames: str | Sequence[int]) -> tuple[int, ...]:
 
 
 def _fields(run: Run, fields: Iterable[str] | None) -> tuple[str, ...]:
-    there = tuple(sorted(run.frames[0].fields))
+    there = tuple(sorted(read_header(run.frames.paths[0]).fields))
     if fields is None:
         return there
     wanted = tuple(dict.fromkeys(fields))

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from marrowsim.export.source import Source, hours
-from marrowsim.storage.frames import STATUSES, Frame
+from marrowsim.export.source import Source
 
 COLUMNS = {"x": "x (um)", "y": "y (um)", "z": "z (um)", "cxcr4": "cxcr4 (1)"}
 
@@ -42,25 +41,10 @@ def _parts(source: Source) -> Iterator[pd.DataFrame]:
     """The table in parts, all of the same columns and types."""
     if source.table == "readouts":
         yield source.run.readouts
-        source.progress(len(source.steps), len(source.steps))
         return
-    types = list(source.run.config.cells)
-    for frame in source.frames():
-        yield _cells(frame, types) if source.table == "cells" else _timed(frame, frame.slots)
-
-
-def _cells(frame: Frame, types: list[str]) -> pd.DataFrame:
-    cells = frame.cells
-    known = list(dict.fromkeys([*types, *cells["type"].cat.categories]))
-    return _timed(
-        frame,
-        cells.assign(type=cells["type"].cat.set_categories(known), status=cells["status"].cat.set_categories(STATUSES)),
-    )
-
-
-def _timed(frame: Frame, table: pd.DataFrame) -> pd.DataFrame:
-    """A table with step and time before its columns, and units in the names of these."""
-    table = table.rename(columns=COLUMNS)
-    table.insert(0, "step", frame.step)
-    table.insert(1, "time (h)", hours(frame))
-    return table
+    for number in source.each():
+        frame = source.cells(number)
+        table = (frame.cells if source.table == "cells" else frame.slots).rename(columns=COLUMNS)
+        table.insert(0, "step", frame.step)
+        table.insert(1, "time (h)", source.hours[number])
+        yield table

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from marrowsim import tissues
-from marrowsim.errors import ExportError, Fault, RunFolderError, nearest
+from marrowsim.errors import ExportError, Fault, nearest
 from marrowsim.storage.frames import (
     OTHER_ARRAYS,
     STATUSES,
@@ -77,8 +76,7 @@ class Source:
     @cached_property
     def paths(self) -> tuple[Path, ...]:
         """Files of the frames."""
-        there = self.run.frames
-        return tuple(there.paths[there.steps.index(step)] for step in self.steps)
+        return tuple(self.run.frames.paths_of(self.steps))
 
     @cached_property
     def headers(self) -> tuple[FrameHeader, ...]:
@@ -135,29 +133,13 @@ class Source:
         return kind.label if kind else field
 
     @property
-    def provenance(self) -> dict[str, Any]:
-        """Where the export comes from: title, seed, program, hashes."""
-        record = self.run.record
-        return {
-            "title": record["title"],
-            "source": f"marrowsim {record['software']['marrowsim']}",
-            "seed": record["seed"],
-            "step_minutes": record["step_minutes"],
-            "config_sha256": record.get("config_sha256", ""),
-            "started": record["started"],
-        }
-
-    @property
     def provenance_text(self) -> str:
-        """The same as JSON."""
-        return json.dumps(self.provenance)
+        """Where it comes from, as JSON."""
+        return json.dumps(self.run.provenance)
 
 
 def _steps(run: Run, frames: str | Sequence[int]) -> tuple[int, ...]:
-    there = run.frames.steps
-    if not there:
-        remedy = f"let the run go on: marrowsim resume {run.path}"
-        raise RunFolderError(Fault("the run has no frames yet", given=str(run.path), remedy=remedy))
+    there = [int(path.stem) for path in run.frames.paths_of()]
     if isinstance(frames, str):
         if frames in (ALL, FIRST, LAST):
             return tuple({ALL: there, FIRST: there[:1], LAST: there[-1:]}[frames])

@@ -52,7 +52,7 @@ def _root(file: h5py.File, kind: str, source: Source) -> h5py.Group:
         texts.create_dataset(f"{name} names", data=data, dtype=h5py.string_dtype("ascii"))
         starts.create_dataset(f"{name} names", data=np.zeros(len(source.steps), dtype=np.int64))
         sizes.create_dataset(f"{name} names", data=np.full((len(source.steps), 2), (1, len(words)), dtype=np.int64))
-    file.create_group("marrowsim").attrs.update(length_unit="um", time_unit="h", **source.provenance)
+    file.create_group("marrowsim").attrs.update(length_unit="um", time_unit="h", **source.run.provenance)
     return root
 
 

@@ -45,6 +45,7 @@ FORMATS = {
     ".vtkhdf": Format(
         "marrowsim.export.vtk_hdf:write", "all frames in one file, for ParaView 5.13 up", (".vtkhdf", "_cells.vtkhdf")
     ),
+    ".ome.zarr": Format("marrowsim.export.ome_zarr:write", "OME-Zarr 0.5, for napari", (".ome.zarr",), ("zarr",)),
     ".nc": Format("marrowsim.export.netcdf:write", "NetCDF 4, for xarray", (".nc",), ("xarray", "h5netcdf")),
     ".csv": Format("marrowsim.export.tables:write_csv", "table as text", (".csv",), tables=True),
     ".parquet": Format(

@@ -76,7 +76,7 @@ def write(source: Source, folder: Path, stem: str) -> None:
     }
     image.attrs["ome"] = {
         "version": VERSION,
-        "multiscales": [_multiscale(source, source.run.record["title"] or stem, shapes, "tczyx")],
+        "multiscales": [_multiscale(source, stem, shapes, "tczyx")],
         "omero": {
             "channels": [_channel(source, name, window) for name, window in zip(source.fields, windows, strict=True)]
         },

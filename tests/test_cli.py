@@ -15,7 +15,19 @@ from marrowsim.config import SCENARIOS, load_config
 from marrowsim.estimate import estimate
 from marrowsim.processes import PROCESSES
 
-COMMANDS = ("new", "check", "run", "resume", "info", "compare", "parameters", "measure", "render", "benchmark")
+COMMANDS = (
+    "new",
+    "check",
+    "run",
+    "resume",
+    "info",
+    "compare",
+    "parameters",
+    "measure",
+    "render",
+    "export",
+    "benchmark",
+)
 SMALL = ["--set", 'geometry.size=["200 um", "200 um", "200 um"]', "--days", "0.025"]
 TINY = [*SMALL, "--threads", "1", "--no-picture"]
 

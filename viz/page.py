@@ -338,7 +338,7 @@ def _camera(name: str) -> dict:
     """A camera of plotly: the eye's place in units of the picture's box, and what is up."""
     _, up, towards = axes_of(name)
     return {
-        "eye": dict(zip("xyz", map(float, 2 * towards), strict=True)),
+        "eye": dict(zip("xyz", map(float, 1.35 * towards), strict=True)),
         "up": dict(zip("xyz", map(float, up), strict=True)),
         "center": {"x": 0, "y": 0, "z": 0},
         "projection": {"type": "orthographic"},

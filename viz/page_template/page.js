@@ -54,7 +54,9 @@
   const line = Object.fromEntries(model.layers.map((entry) => [entry.key, entry]));
   const cut = { ...model.cut };
   const wish = { frame: model.frames.length - 1, field: model.field || "", fieldAs: "wall", level: 0.8, chosen: null };
-  let eye = { ...model.cameras.oblique.eye };
+  let camera = model.cameras.oblique;
+  const ZOOM = 1.55; // what fills the picture
+  let zoom = ZOOM; // length of the lattice's longest edge in units of plotly's box
   let picked = {}; // by the name of a trace: rows of the cell table and vertices a cell
   let now = null; // the arrays of the frame that is shown
   let drawing = 0;
@@ -88,13 +90,16 @@
 
   // ---- traces ---------------------------------------------------------------------------------------------------
 
-  const LIGHT = { ambient: 0.55, diffuse: 0.6, specular: 0.12, roughness: 0.7, fresnel: 0.05, facenormalsepsilon: 0 };
+  const LIGHT = { ambient: 0.45, diffuse: 0.65, specular: 0.12, roughness: 0.6, fresnel: 0.05, facenormalsepsilon: 0 };
+
+  // Plotly takes the lamp's place in the coordinates of the screen: right, up, and away, of which a unit is long.
+  const LAMP = { x: -4e4, y: 6e4, z: -200 };
 
   function mesh(entry, points, faces, extra = {}) {
     return {
       type: "mesh3d", uid: entry.key, name: entry.label, meta: entry.key, color: entry.colour, opacity: entry.opacity,
       x: points[2], y: points[1], z: points[0], i: faces[0], j: faces[1], k: faces[2],
-      hoverinfo: "none", showscale: false, lighting: LIGHT, lightposition: { x: -2e4, y: -6e4, z: 9e4 }, ...extra,
+      hoverinfo: "none", showscale: false, lighting: LIGHT, lightposition: LAMP, ...extra,
     };
   }
 
@@ -149,24 +154,18 @@
     }
   }
 
-  function mixed(first, second, share) {
-    const parts = (colour) => [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
-    const [from, to] = [parts(first), parts(second)];
-    return `rgb(${from.map((value, index) => Math.round(value + share * (to[index] - value))).join(",")})`;
-  }
-
   function surfaceTrace(entry) {
     const stored = now.surfaces[entry.key];
     if (!stored) return null;
     const { points, corners, used } = cutSurface(stored);
     const extra = {};
     if (stored.formed && on["bone formed"]) {
-      const shades = Array.from({ length: 256 }, (_, share) => mixed(entry.colour, line["bone formed"].colour, share / 255));
-      extra.vertexcolor = used.map((point) => shades[stored.formed[point]]);
+      extra.intensity = used.map((point) => stored.formed[point]);
+      Object.assign(extra, { cmin: 0, cmax: 255, colorscale: [[0, entry.colour], [1, line["bone formed"].colour]] });
     }
     if (entry.key in model.tissue.codes && !whole()) {
       closeCut(model.tissue.codes[entry.key], points, corners);
-      if (extra.vertexcolor) while (extra.vertexcolor.length < points[0].length) extra.vertexcolor.push(entry.colour);
+      if (extra.intensity) while (extra.intensity.length < points[0].length) extra.intensity.push(0);
     }
     return mesh(entry, points, corners, extra);
   }
@@ -238,7 +237,7 @@
     return { indices, places: indices.map((index) => (Math.min(index * stride, shape[axis] - 1) + 0.5) * spacing) };
   }
 
-  const farHigh = () => eye[NAMES[cut.axis]] < 0;
+  const farHigh = () => camera.eye[NAMES[cut.axis]] < 0;
 
   function fieldTrace() {
     const field = model.fields.find((entry) => entry.name === wish.field);
@@ -319,20 +318,18 @@
   }
 
   function layout() {
-    const longest = Math.max(...shape) * spacing, scene = { aspectmode: "manual", aspectratio: {}, uirevision: "kept" };
+    const longest = Math.max(...shape) * spacing, scene = { aspectmode: "manual", aspectratio: {}, camera, dragmode: "turntable" };
     for (let axis = 0; axis < 3; axis++) {
       const name = NAMES[axis], own = axis === cut.axis && !whole();
       const low = (own ? cut.low : 0) - (own ? 0.2 : 0.6), high = (own ? cut.high : shape[axis]) + (own ? 0.2 : 0.6);
-      scene.aspectratio[name] = ((high - low) * spacing) / longest;
+      scene.aspectratio[name] = (zoom * (high - low) * spacing) / longest;
       scene[`${name}axis`] = {
         range: [low * spacing, high * spacing], title: { text: `${name} (µm)`, font: { size: 12 } }, tickfont: { size: 11 },
         showbackground: false, gridcolor: "#e4e4e4", zeroline: false, showspikes: false, showline: true, linecolor: "#777",
         mirror: true, nticks: own ? 3 : 6, autorange: false,
       };
     }
-    scene.camera = model.cameras.oblique;
-    scene.dragmode = "turntable";
-    return { scene, margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, uirevision: "kept", hovermode: "closest" };
+    return { scene, margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: "closest" };
   }
 
   // ---- drawing --------------------------------------------------------------------------------------------------
@@ -454,9 +451,9 @@
     element("thick").addEventListener("change", (event) => setCut(cut.axis, cut.low, Number(event.target.value)));
     element("whole").addEventListener("click", () => setCut(cut.axis, 0, shape[cut.axis]));
     element("slab").addEventListener("click", () => setCut(model.cut.axis, model.cut.low, model.cut.high - model.cut.low));
-    for (const [name, camera] of Object.entries(model.cameras)) {
+    for (const [name, preset] of Object.entries(model.cameras)) {
       const button = Object.assign(document.createElement("button"), { type: "button", textContent: name });
-      button.addEventListener("click", () => Plotly.relayout(view, { "scene.camera": camera }));
+      button.addEventListener("click", () => { camera = preset; zoom = ZOOM; draw(); });
       element("cameras").append(button, " ");
     }
     element("frame").max = model.frames.length - 1;
@@ -545,10 +542,11 @@
       if (found && found.id !== undefined) { wish.chosen = found.id; draw(); }
     });
     view.on("plotly_relayout", (change) => {
-      const camera = change["scene.camera"];
-      if (!camera) return;
-      const before = farHigh();
-      eye = { ...camera.eye };
+      const ratio = change["scene.aspectratio"], before = farHigh();
+      const longest = NAMES[shape.indexOf(Math.max(...shape))];
+      if (ratio && whole()) zoom = ratio[longest];
+      else if (ratio) zoom *= ratio.x / view.layout.scene.aspectratio.x;
+      camera = change["scene.camera"] || camera;
       if (wish.field && wish.fieldAs === "wall" && before !== farHigh()) draw();
     });
   }

@@ -8,7 +8,8 @@
   const { spacing, shape } = model;
   const NAMES = "zyx";
   const MOST_DRAWN = 6000; // of one type and status; of more every n-th by its number
-  const ROUND = 1500; // up to as many cells of a kind are drawn as icosahedra, more as octahedra
+  const FINE = 3; // parts of a voxel's edge that faces of the cut are drawn by
+  const ROUND = 2500; // up to as many cells of a kind are drawn as icosahedra, more as octahedra
   const MOST_SAMPLES = 30000; // that the surface of one value is made of
   const KEPT = 60; // arrays that are kept unpacked
 
@@ -55,12 +56,12 @@
   const cut = { ...model.cut };
   const wish = { frame: model.frames.length - 1, field: model.field || "", fieldAs: "wall", level: 0.8, chosen: null };
   let camera = model.cameras.oblique;
-  const ZOOM = 1.55; // what fills the picture
-  let zoom = ZOOM; // length of the lattice's longest edge in units of plotly's box
+  let zoom = 1; // 1 fills the picture
   let picked = {}; // by the name of a trace: rows of the cell table and vertices a cell
   let now = null; // the arrays of the frame that is shown
   let drawing = 0;
 
+  const others = (axis) => [0, 1, 2].filter((other) => other !== axis);
   const whole = () => cut.low === 0 && cut.high === shape[cut.axis];
   const inside = (place) => place >= cut.low && place < cut.high;
   const at = (site) => [Math.floor(site / (shape[1] * shape[2])), Math.floor(site / shape[2]) % shape[1], site % shape[2]];
@@ -123,35 +124,49 @@
     return { points, corners, used };
   }
 
-  // Rectangles over the voxels of a tissue in the first and last layer of the cut, added to its surface.
+  // The face of the cut towards the eye: rectangles over a tissue, added to its surface. The tissue's edge is drawn
+  // smoothly, as its surface is, by parts of a voxel.
   function closeCut(code, points, corners) {
-    const { stride, shape: size } = model.tissue;
-    const [rows, columns] = [0, 1, 2].filter((axis) => axis !== cut.axis);
-    const limit = (axis, place) => Math.min(place * stride, shape[axis]) * spacing;
-    const ends = [[cut.low, cut.low + 0.25, cut.low > 0], [cut.high - 1, cut.high - 0.25, cut.high < shape[cut.axis]]];
-    for (const [layer, plane, open] of ends) {
-      if (!open) continue;
-      const place = [0, 0, 0];
-      place[cut.axis] = Math.floor(layer / stride);
-      const is = (row, column) => {
-        if (column >= size[columns]) return false;
+    const { stride, shape: size } = model.tissue, [rows, columns] = others(cut.axis);
+    const layer = farHigh() ? cut.low : cut.high - 1, plane = farHigh() ? cut.low + 0.02 : cut.high - 0.02;
+    if (farHigh() ? cut.low === 0 : cut.high === shape[cut.axis]) return;
+    const height = size[rows], width = size[columns], mask = new Float32Array(height * width);
+    const place = [0, 0, 0];
+    place[cut.axis] = Math.floor(layer / stride);
+    for (let row = 0; row < height; row++)
+      for (let column = 0; column < width; column++) {
         place[rows] = row; place[columns] = column;
-        return now.tissue[(place[0] * size[1] + place[1]) * size[2] + place[2]] === code;
-      };
-      for (let row = 0; row < size[rows]; row++)
-        for (let column = 0; column < size[columns]; column++) {
-          if (!is(row, column)) continue;
-          const start = column;
-          while (is(row, column + 1)) column++;
-          const first = points[0].length;
-          for (const [up, across] of [[row, start], [row, column + 1], [row + 1, column + 1], [row + 1, start]]) {
-            points[cut.axis].push(plane * spacing);
-            points[rows].push(limit(rows, up));
-            points[columns].push(limit(columns, across));
-          }
-          corners[0].push(first, first); corners[1].push(first + 1, first + 2); corners[2].push(first + 2, first + 3);
+        mask[row * width + column] = now.tissue[(place[0] * size[1] + place[1]) * size[2] + place[2]] === code;
+      }
+    const clamp = (value, edge) => Math.max(0, Math.min(edge - 1, value));
+    const read = (grid, row, column) => grid[clamp(row, height) * width + clamp(column, width)];
+    const blurred = (grid, up, across) => grid.map((value, index) => {
+      const row = Math.floor(index / width), column = index % width;
+      return (read(grid, row - up, column - across) + 2 * value + read(grid, row + up, column + across)) / 4;
+    });
+    const smooth = blurred(blurred(mask, 1, 0), 0, 1);
+    const is = (row, column) => {
+      if (column >= width * FINE) return false;
+      const y = (row + 0.5) / FINE - 0.5, x = (column + 0.5) / FINE - 0.5, top = Math.floor(y), left = Math.floor(x);
+      const [down, right] = [y - top, x - left];
+      const upper = read(smooth, top, left) * (1 - right) + read(smooth, top, left + 1) * right;
+      const lower = read(smooth, top + 1, left) * (1 - right) + read(smooth, top + 1, left + 1) * right;
+      return upper * (1 - down) + lower * down > 0.45;
+    };
+    const limit = (axis, step) => Math.min((step / FINE) * stride, shape[axis]) * spacing;
+    for (let row = 0; row < height * FINE; row++)
+      for (let column = 0; column < width * FINE; column++) {
+        if (!is(row, column)) continue;
+        const start = column;
+        while (is(row, column + 1)) column++;
+        const first = points[0].length;
+        for (const [up, across] of [[row, start], [row, column + 1], [row + 1, column + 1], [row + 1, start]]) {
+          points[cut.axis].push(plane * spacing);
+          points[rows].push(limit(rows, up));
+          points[columns].push(limit(columns, across));
         }
-    }
+        corners[0].push(first, first); corners[1].push(first + 1, first + 2); corners[2].push(first + 2, first + 3);
+      }
   }
 
   function surfaceTrace(entry) {
@@ -246,7 +261,7 @@
     const colorscale = field.colours.map((colour, index) => [index / (field.colours.length - 1), colour]);
     const common = { uid: "field", name: field.label, meta: "field", showscale: false, colorscale, cmin: low, cmax: high };
     if (wish.fieldAs === "isosurface") return isosurface(field, common, values, size);
-    const [rows, columns] = [0, 1, 2].filter((axis) => axis !== cut.axis);
+    const [rows, columns] = others(cut.axis);
     const middle = (cut.low + cut.high) / 2;
     const layer = wish.fieldAs === "plane" ? Math.floor(middle) : farHigh() ? cut.high - 1 : cut.low;
     const position = wish.fieldAs === "plane" ? middle : farHigh() ? cut.high - 0.05 : cut.low + 0.05;
@@ -317,12 +332,25 @@
     return [...made, fieldTrace(), chosenTrace()].filter(Boolean);
   }
 
+  // Length of the lattice's longest edge in units of plotly's box (two of them are as high as the picture) at which
+  // the part that is drawn fills the picture.
+  function fit() {
+    const unit = (vector) => vector.map((value) => value / Math.hypot(...vector));
+    const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
+    const of = ({ x, y, z }) => [x, y, z];
+    const towards = unit(of(camera.eye).map((value, axis) => value - of(camera.center)[axis]));
+    const right = unit(cross(of(camera.up), towards)), up = cross(towards, right);
+    const edges = [2, 1, 0].map((axis) => (axis === cut.axis ? cut.high - cut.low : shape[axis]) / Math.max(...shape));
+    const reach = (direction) => edges.reduce((sum, edge, axis) => sum + edge * Math.abs(direction[axis]), 0);
+    return 0.84 * Math.min(2 / reach(up), (2 * view.clientWidth) / view.clientHeight / reach(right));
+  }
+
   function layout() {
-    const longest = Math.max(...shape) * spacing, scene = { aspectmode: "manual", aspectratio: {}, camera, dragmode: "turntable" };
+    const longest = Math.max(...shape) * spacing, filling = (zoom * fit()) / longest, scene = { aspectmode: "manual", aspectratio: {}, camera, dragmode: "turntable" };
     for (let axis = 0; axis < 3; axis++) {
       const name = NAMES[axis], own = axis === cut.axis && !whole();
-      const low = (own ? cut.low : 0) - (own ? 0.2 : 0.6), high = (own ? cut.high : shape[axis]) + (own ? 0.2 : 0.6);
-      scene.aspectratio[name] = (zoom * (high - low) * spacing) / longest;
+      const low = (own ? cut.low : 0) - (own ? 0.05 : 0.6), high = (own ? cut.high : shape[axis]) + (own ? 0.05 : 0.6);
+      scene.aspectratio[name] = filling * (high - low) * spacing;
       scene[`${name}axis`] = {
         range: [low * spacing, high * spacing], title: { text: `${name} (µm)`, font: { size: 12 } }, tickfont: { size: 11 },
         showbackground: false, gridcolor: "#e4e4e4", zeroline: false, showspikes: false, showline: true, linecolor: "#777",
@@ -453,7 +481,7 @@
     element("slab").addEventListener("click", () => setCut(model.cut.axis, model.cut.low, model.cut.high - model.cut.low));
     for (const [name, preset] of Object.entries(model.cameras)) {
       const button = Object.assign(document.createElement("button"), { type: "button", textContent: name });
-      button.addEventListener("click", () => { camera = preset; zoom = ZOOM; draw(); });
+      button.addEventListener("click", () => { camera = preset; zoom = 1; draw(); });
       element("cameras").append(button, " ");
     }
     element("frame").max = model.frames.length - 1;
@@ -543,11 +571,9 @@
     });
     view.on("plotly_relayout", (change) => {
       const ratio = change["scene.aspectratio"], before = farHigh();
-      const longest = NAMES[shape.indexOf(Math.max(...shape))];
-      if (ratio && whole()) zoom = ratio[longest];
-      else if (ratio) zoom *= ratio.x / view.layout.scene.aspectratio.x;
+      if (ratio) zoom = ratio.x / (view.layout.scene.aspectratio.x / zoom);
       camera = change["scene.camera"] || camera;
-      if (wish.field && wish.fieldAs === "wall" && before !== farHigh()) draw();
+      if (before !== farHigh()) draw();
     });
   }
 

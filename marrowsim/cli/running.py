@@ -97,6 +97,7 @@ def render_run(path: Path, out: Path | None, step: int | None, layers: str | Non
 
 def draw(path: Path, target: Path, step: int | None = None, layers: str | None = None) -> None:
     """Write the picture of a frame of a run, of the last one where no step is given, with the usual layers or these."""
+    from marrowsim.viz.description import Scene  # noqa: PLC0415
     from marrowsim.viz.figure import picture  # noqa: PLC0415
 
     run = open_run(path)
@@ -105,7 +106,7 @@ def draw(path: Path, target: Path, step: int | None = None, layers: str | None =
         remedy = f"let the run go on: marrowsim resume {path}"
         raise RunFolderError(Fault("the run has no frames yet", given=str(path), remedy=remedy))
     frame = frames[-1] if step is None else frames.at(step)
-    picture(frame, run.readouts, target, title=run.record["title"], layers=layers)
+    picture(frame, run.readouts, target, title=run.record["title"], scene=Scene(layers=layers))
 
 
 def free_folder(scenario: str, config: Config) -> Path:

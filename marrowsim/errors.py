@@ -70,3 +70,11 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
 
 class FieldError(MarrowsimError):
     """A field problem that has no solution, or whose terms make no sense."""
+
+
+class ExportError(MarrowsimError):
+    """A run that cannot be exported as asked."""
+
+
+class MissingPackageError(MarrowsimError):
+    """A package that only some commands need, and that is not installed."""

@@ -8,7 +8,7 @@ import marrowsim._engine
 import marrowsim.viz
 
 LAYERS = [
-    {"errors", "units"},
+    {"errors", "units", "extras"},
     {"parameters", "tissues", "catalogue", "scenarios"},
     {"config"},
     {"_engine"},
@@ -21,6 +21,7 @@ LAYERS = [
     {"storage"},
     {"benchmarks", "experiments"},
     {"viz"},
+    {"export"},
     {"cli", "__main__"},
 ]
 RENDERING = {"pyvista", "vtkmodules.vtkRenderingCore", "vtkmodules.vtkRenderingOpenGL2"}

@@ -26,6 +26,8 @@ from marrowsim.cli.options import (
 )
 from marrowsim.scenarios import SCENARIOS
 
+EXPORTS = ".pvd, .vtkhdf, .ome.zarr, .nc, .csv, .parquet"
+
 app = typer.Typer(
     help="The niche of the bone marrow as a 3D hybrid cellular automaton.",
     epilog="A first run: marrowsim run homing",
@@ -197,6 +199,26 @@ def render(
     from marrowsim.cli.running import render_run  # noqa: PLC0415
 
     render_run(folder, out, frame, layers)
+
+
+@app.command()
+@guarded
+def export(
+    folder: Folder,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help=f"What to write; its ending says how: {EXPORTS}.")],
+    frames: Annotated[
+        str, typer.Option(metavar="all|first|last|STEP,...", help="Which frames, by their step numbers.")
+    ] = "all",
+    fields: Annotated[str | None, typer.Option(metavar="NAME,...", help="Which fields (default: all).")] = None,
+    table: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of a table: cells (default), niches or readouts.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what has that name.")] = False,
+) -> None:
+    """Write a run for ParaView, napari, xarray or a table program: frames, fields, cells, with units."""
+    from marrowsim.cli.exporting import export_run  # noqa: PLC0415
+
+    export_run(folder, to, frames=frames, fields=fields, table=table, force=force)
 
 
 @app.command()

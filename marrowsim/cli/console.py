@@ -146,14 +146,14 @@ class Stages(logging.Handler):
         else:
             self.say(f"{done + 1} of {todo}: {text}")
 
-    def points(self, what: str) -> Callable[[int, int], None]:
-        """The progress function of a work of many points, some of which may be done before it begins."""
+    def points(self, what: str, unit: str = "points") -> Callable[[int, int], None]:
+        """The progress function of a work of many points (or frames), some of which may be done before it begins."""
         begun, first, shown = time.monotonic(), None, 0.0
 
         def progress(done: int, todo: int) -> None:
             nonlocal first, shown
             first = done if first is None else first
-            text = f"{what}, {done} of {todo} points"
+            text = f"{what}, {done} of {todo} {unit}"
             moment = time.monotonic()
             if self.live:
                 self.bar.update(self._task, description=text, completed=done, total=todo)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -171,15 +173,112 @@ def _cell_types(sites: np.ndarray, codes: np.ndarray, shape: tuple[int, ...]) ->
     return grid
 
 
-def read_frame(path: str | Path) -> Frame:
+def read_frame(path: str | Path, fields: Collection[str] | None = None) -> Frame:
     """Read a frame.
+
+    Parameters
+    ----------
+    path : file of the frame.
+    fields : names of the fields to read, where they are in the frame; all of them where not given.
 
     Raises
     ------
     RunFolderError
         Where the file is damaged, or no frame of this format.
     """
-    path = Path(path)
+    with _opened(Path(path)) as file:
+        ours, voxels = file["marrowsim"], file["VTKHDF/CellData"]
+        names = [name for name in voxels if name not in OTHER_ARRAYS and (fields is None or name in fields)]
+        return _frame(
+            int(ours.attrs["step"]),
+            float(ours.attrs["time"]),
+            float(file["VTKHDF"].attrs["Spacing"][0]),
+            voxels["tissue"][...],
+            {name: voxels[name][...] for name in names},
+            {name: data[...] for name, data in ours["cells"].items()},
+            json.loads(ours.attrs["cell_types"]),
+            ours["slots/site"][...],
+            ours["slots/occupied"][...],
+            voxels["bone_change"][...] if "bone_change" in voxels else None,
+        )
+
+
+@dataclass(frozen=True)
+class FrameHeader:
+    """What a frame holds, without its arrays.
+
+    Attributes
+    ----------
+    step, time, spacing
+        As in `Frame`.
+    shape : tuple of int
+        Voxels along z, y, x.
+    voxels : dict of dtype
+        Type of each array of the lattice by name: fields, and those of `OTHER_ARRAYS`.
+    cell_types : tuple of str
+        Names of the cell types by code; the array `cell_type` holds 0, or the code plus 1.
+    """
+
+    step: int
+    time: float
+    spacing: float
+    shape: tuple[int, int, int]
+    voxels: dict[str, np.dtype]
+    cell_types: tuple[str, ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the fields."""
+        return tuple(name for name in self.voxels if name not in OTHER_ARRAYS)
+
+
+def read_header(path: str | Path) -> FrameHeader:
+    """Read what a frame holds; raises as `read_frame`."""
+    with _opened(Path(path)) as file:
+        ours, voxels = file["marrowsim"], file["VTKHDF/CellData"]
+        return FrameHeader(
+            int(ours.attrs["step"]),
+            float(ours.attrs["time"]),
+            float(file["VTKHDF"].attrs["Spacing"][0]),
+            voxels["tissue"].shape,
+            {name: array.dtype for name, array in voxels.items()},
+            tuple(json.loads(ours.attrs["cell_types"])),
+        )
+
+
+def series_of(paths: Sequence[Path]) -> tuple[FrameHeader, ...]:
+    """What several frames hold, of which all have the lattice, the fields and the cell types of the first.
+
+    Raises
+    ------
+    RunFolderError
+        As `read_frame`, and where they make no series.
+    """
+    headers = tuple(read_header(path) for path in paths)
+    for header, path in zip(headers, paths, strict=True):
+        for part in ("shape", "spacing", "fields", "cell_types"):
+            if getattr(header, part) != getattr(headers[0], part):
+                what = f"the frames differ in {part.replace('_', ' ')}, so that they make no series"
+                remedy = "take those that fit together"
+                raise RunFolderError(Fault(what, "", str(getattr(header, part)), remedy, str(path)))
+    return headers
+
+
+def read_voxels(path: str | Path, name: str, key: tuple[int | slice, ...] = (...,)) -> np.ndarray:
+    """Read one array of the lattice, or the part of it that `key` (z, y, x) cuts out; raises as `read_frame`.
+
+    A frame without `bone_change` gives zeros for it: there bone is as it was.
+    """
+    with _opened(Path(path)) as file:
+        voxels = file["VTKHDF/CellData"]
+        if name == "bone_change" and name not in voxels:
+            return np.zeros_like(voxels["tissue"][key], dtype=np.int8)
+        return voxels[name][key]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """The file of a frame, open to read; what goes wrong with it is a `RunFolderError`."""
     try:
         with h5py.File(path, "r") as file:
             ours = file["marrowsim"]
@@ -193,20 +292,7 @@ def read_frame(path: str | Path) -> Frame:
                         str(path),
                     )
                 )
-            grid = file["VTKHDF"]
-            voxels = grid["CellData"]
-            return _frame(
-                int(ours.attrs["step"]),
-                float(ours.attrs["time"]),
-                float(grid.attrs["Spacing"][0]),
-                voxels["tissue"][...],
-                {name: voxels[name][...] for name in voxels if name not in OTHER_ARRAYS},
-                {name: data[...] for name, data in ours["cells"].items()},
-                json.loads(ours.attrs["cell_types"]),
-                ours["slots/site"][...],
-                ours["slots/occupied"][...],
-                voxels["bone_change"][...] if "bone_change" in voxels else None,
-            )
+            yield file
     except (OSError, KeyError, ValueError, RuntimeError, IndexError) as error:
         remedy = "delete it; the other frames are not touched by this"
         if not path.exists():

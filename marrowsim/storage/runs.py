@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from marrowsim import __version__
+from marrowsim import __version__, extras
 from marrowsim.config import Config, load_config
 from marrowsim.errors import Fault, RunFolderError, nearest
 from marrowsim.processes import PROCESSES
@@ -30,6 +30,9 @@ from marrowsim.storage.checkpoints import (
 from marrowsim.storage.frames import SUFFIX, Frame, read_frame
 from marrowsim.storage.layout import is_locked
 from marrowsim.storage.run_folder import FORMAT, KIND, RunFolder
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 LOGGER = logging.getLogger(__name__)
 RECORD = (
@@ -76,6 +79,23 @@ class Frames(Sequence):
             raise RunFolderError(Fault("there is no frame of that step", allowed, str(step), remedy))
         return read_frame(self.paths[self.steps.index(step)])
 
+    def paths_of(self, steps: Sequence[int] | None = None) -> list[Path]:
+        """Files of the frames of some steps, oldest first; of all where no steps are given.
+
+        Raises
+        ------
+        RunFolderError
+            Where there is no frame at all, or none of such a step.
+        """
+        there = dict(zip(self.steps, self.paths, strict=True))
+        if not there:
+            remedy = "let the run go on: marrowsim resume DIR"
+            raise RunFolderError(Fault("the run has no frames yet", remedy=remedy))
+        if absent := sorted(set(there if steps is None else steps).difference(there)):
+            allowed, given = ", ".join(map(str, there)), ", ".join(map(str, absent))
+            raise RunFolderError(Fault("there is no frame of that step", allowed, given))
+        return [path for step, path in there.items() if steps is None or step in steps]
+
 
 class Run:
     """A run folder that exists (see `open_run`).
@@ -110,6 +130,48 @@ class Run:
     def frames(self) -> Frames:
         """The frames so far."""
         return Frames(self.path / "frames")
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Where data of this run come from, in a line each: title, program, seed, step, configuration."""
+        return {
+            "title": self.record["title"],
+            "source": f"marrowsim {self.record['software']['marrowsim']}",
+            "seed": self.record["seed"],
+            "step_minutes": self.record["step_minutes"],
+            "config_sha256": self.config.digest(),
+            "started": self.record["started"],
+        }
+
+    def to_xarray(self, steps: Sequence[int] | None = None, fields: Collection[str] | None = None) -> xr.Dataset:
+        """The lattice over time as an xarray Dataset.
+
+        Nothing but headers is read until values are asked for, and then only the frames and planes that are. Frames
+        that the run writes later are not in it.
+
+        Parameters
+        ----------
+        steps : numbers of the steps of the frames; all where not given.
+        fields : names of fields; all where not given.
+
+        Returns
+        -------
+        xarray.Dataset
+            `tissue`, `cell_type`, `bone_change` where bone changes, and the fields over (time, z, y, x), with `units`
+            and `long_name`, codes with `flag_values` and `flag_meanings` (CF conventions); coordinates `time` in h,
+            `step`, and the centres of the voxels in um.
+
+        Raises
+        ------
+        RunFolderError
+            Where there is no such frame, one is damaged, or they make no series.
+        MissingPackageError
+            Where xarray is not installed.
+        """
+        extras.load("xarray", "analysis")
+        from marrowsim.storage.dataset import lattice_dataset  # noqa: PLC0415
+
+        return lattice_dataset(self.frames.paths_of(steps), self.config, self.provenance, fields)
 
     @property
     def running(self) -> bool:

@@ -13,7 +13,8 @@ import numpy as np
 from marrowsim.errors import Fault, RenderError
 from marrowsim.tissues import BONE
 from marrowsim.viz.layers import STATUSES, TISSUE_LAYERS, drawn_groups, whole
-from marrowsim.viz.scene import THIN, THIN_SMOOTHING, former_surface, share_at, surface
+from marrowsim.viz.meshes import former_surface, share_at, surface
+from marrowsim.viz.stage import THIN, THIN_SMOOTHING
 
 STEPS = 65535
 """Steps of a surface's coordinates along the longest edge of the lattice."""
@@ -195,7 +196,10 @@ class Packer:
                 continue
             kept += reduced.n_cells
             points, faces = _compact(reduced)
-            arrays = {"points": np.clip(np.round((points - origin) / step), 0, STEPS).astype(np.uint16).T, "faces": faces}
+            arrays = {
+                "points": np.clip(np.round((points - origin) / step), 0, STEPS).astype(np.uint16).T,
+                "faces": faces,
+            }
             if name == "bone" and changed and (frame.bone_change > 0).any():
                 new = share_at(points, frame.bone_change > 0, frame.tissue == BONE, frame.spacing)
                 arrays["formed"] = np.round(255 * new).astype(np.uint8)

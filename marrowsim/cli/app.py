@@ -26,7 +26,7 @@ from marrowsim.cli.options import (
 )
 from marrowsim.scenarios import SCENARIOS
 
-EXPORTS = ".pvd, .vtkhdf, .ome.zarr, .nc, .csv, .parquet"
+EXPORTS = ".html, .pvd, .vtkhdf, .ome.zarr, .nc, .csv, .parquet"
 
 app = typer.Typer(
     help="The niche of the bone marrow as a 3D hybrid cellular automaton.",
@@ -214,11 +214,14 @@ def export(
         str | None, typer.Option(metavar="NAME", help="Of a table: cells (default), niches or readouts.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what has that name.")] = False,
+    max_size: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="What an .html file may take (default 20MB).")
+    ] = None,
 ) -> None:
-    """Write a run for ParaView, napari, xarray or a table program: frames, fields, cells, with units."""
+    """Write a run for a browser, ParaView, napari, xarray or a table program: frames, fields, cells, with units."""
     from marrowsim.cli.exporting import export_run  # noqa: PLC0415
 
-    export_run(folder, to, frames=frames, fields=fields, table=table, force=force)
+    export_run(folder, to, frames=frames, fields=fields, table=table, force=force, size=max_size)
 
 
 @app.command()

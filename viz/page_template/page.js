@@ -291,16 +291,39 @@
     const total = ranges.reduce((product, range) => product * range.indices.length, 1);
     const every = Math.max(1, Math.ceil(Math.cbrt(total / MOST_SAMPLES)));
     const kept = ranges.map(({ indices }) => indices.map((_, index) => index).filter((index) => index % every === 0));
+    const [depth, height, width] = kept.map((indices) => indices.length), open = [];
     const x = [], y = [], z = [], value = [];
-    for (const c of kept[2]) for (const b of kept[1]) for (const a of kept[0]) {
+    for (const a of kept[0]) for (const b of kept[1]) for (const c of kept[2]) {
+      const place = [ranges[0].indices[a], ranges[1].indices[b], ranges[2].indices[c]];
       x.push(ranges[2].places[c]); y.push(ranges[1].places[b]); z.push(ranges[0].places[a]);
-      value.push(values[(ranges[0].indices[a] * size[1] + ranges[1].indices[b]) * size[2] + ranges[2].indices[c]]);
+      value.push(values[(place[0] * size[1] + place[1]) * size[2] + place[2]]);
+      open.push(model.tissue.enterable.includes(tissueAt(place.map((index) => index * model.samples.stride))));
     }
+    fillIn(value, open, [depth, height, width]);
     const level = levelOf(field), none = { show: false };
     return {
       ...common, type: "isosurface", x, y, z, value, isomin: level, isomax: level, surface: { count: 1 }, opacity: 0.55,
       caps: { x: none, y: none, z: none }, hoverinfo: "skip", lighting: LIGHT,
     };
+  }
+
+  // What a field is in bone or in vessels says nothing about the marrow: it takes the mean of the neighbours there, so
+  // that no surface goes round them.
+  function fillIn(value, open, [depth, height, width]) {
+    const steps = [[-1, 0, 0], [1, 0, 0], [0, -1, 0], [0, 1, 0], [0, 0, -1], [0, 0, 1]];
+    for (let turn = 0; turn < 3; turn++) {
+      const known = open.slice();
+      for (let z = 0, index = 0; z < depth; z++) for (let y = 0; y < height; y++) for (let x = 0; x < width; x++, index++) {
+        if (known[index]) continue;
+        let sum = 0, count = 0;
+        for (const [dz, dy, dx] of steps) {
+          if (z + dz < 0 || z + dz >= depth || y + dy < 0 || y + dy >= height || x + dx < 0 || x + dx >= width) continue;
+          const other = index + (dz * height + dy) * width + dx;
+          if (known[other]) { sum += value[other]; count++; }
+        }
+        if (count) { value[index] = sum / count; open[index] = true; }
+      }
+    }
   }
 
   const levelOf = (field) => field.limits[0] + wish.level * (field.limits[1] - field.limits[0]);

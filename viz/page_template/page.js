@@ -9,7 +9,7 @@
   const NAMES = "zyx";
   const MOST_DRAWN = 6000; // of one type and status; of more every n-th by its number
   const FINE = 3; // parts of a voxel's edge that faces of the cut are drawn by
-  const ROUND = 2500; // up to as many cells of a kind are drawn as icosahedra, more as octahedra
+  const ROUND = 1000; // up to as many cells of a kind are drawn as icosahedra, more as octahedra
   const MOST_SAMPLES = 30000; // that the surface of one value is made of
   const KEPT = 60; // arrays that are kept unpacked
 
@@ -241,7 +241,7 @@
     if (!drawn) return null;
     return {
       type: "scatter3d", mode: "lines", uid: entry.key, name: entry.label, meta: entry.key, hoverinfo: "skip",
-      x: places[2], y: places[1], z: places[0], line: { color: entry.colour, width: 2 },
+      x: places[2], y: places[1], z: places[0], line: { color: entry.colour, width: 1.5 },
     };
   }
 
@@ -365,7 +365,7 @@
     const right = unit(cross(of(camera.up), towards)), up = cross(towards, right);
     const edges = [2, 1, 0].map((axis) => (axis === cut.axis ? cut.high - cut.low : shape[axis]) / Math.max(...shape));
     const reach = (direction) => edges.reduce((sum, edge, axis) => sum + edge * Math.abs(direction[axis]), 0);
-    return 0.84 * Math.min(2 / reach(up), (2 * view.clientWidth) / view.clientHeight / reach(right));
+    return 0.92 * Math.min(2 / reach(up), (2 * view.clientWidth) / view.clientHeight / reach(right));
   }
 
   function layout() {
@@ -403,8 +403,15 @@
     view.dataset.drawn = String(turn);
   }
 
+  // Twice as many pixels as shown make edges smooth; a browser that draws without a graphics card is quick with as many.
+  function pixelRatio() {
+    const context = document.createElement("canvas").getContext("webgl");
+    const names = context && context.getExtension("WEBGL_debug_renderer_info");
+    return names && /swiftshader|llvmpipe|software|basic render/i.test(context.getParameter(names.UNMASKED_RENDERER_WEBGL)) ? 1 : 2;
+  }
+
   const CONFIG = {
-    responsive: true, displaylogo: false, scrollZoom: true,
+    plotGlPixelRatio: pixelRatio(), responsive: true, displaylogo: false, scrollZoom: true,
     modeBarButtonsToRemove: ["resetCameraLastSave3d", "hoverClosest3d", "resetCameraDefault3d", "tableRotation", "orbitRotation"],
     toImageButtonOptions: { filename: "marrowsim", scale: 2 },
   };
@@ -613,6 +620,9 @@
       const own = suffix(index), width = 1 / count, left = index * width + (index ? 0.03 : 0), right = (index + 1) * width - 0.02;
       plan[`xaxis${own}`] = { domain: [left, right], anchor: `y${own}`, title: { text: chosen.label, standoff: 4, font: { size: 11 } }, tickfont: { size: 10 }, zeroline: false, fixedrange: true };
       plan[`yaxis${own}`] = { anchor: `x${own}`, title: { text: panel.unit, standoff: 2, font: { size: 11 } }, tickfont: { size: 10 }, rangemode: panel.lines.length > 1 ? "tozero" : "normal", nticks: 4, fixedrange: true, automargin: true };
+      const values = panel.lines.flatMap((entry) => entry.values).filter((value) => value !== null);
+      const [least, most] = [Math.min(...values), Math.max(...values)];
+      if (most > 0 && most - least < 1e-6 * most) plan[`yaxis${own}`].range = [0, 1.25 * most];
       const names = panel.lines.length > 1 ? "<br>" + panel.lines.map((entry) => `<span style="color:${entry.colour}">${entry.name}</span>`).join(" · ") : "";
       annotations.push({ xref: "paper", yref: "paper", x: left, y: 1, xanchor: "left", yanchor: "bottom", showarrow: false, align: "left", text: `<b>${panel.title}</b>${names}`, font: { size: 11 } });
       for (const entry of panel.lines)

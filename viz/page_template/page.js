@@ -98,7 +98,7 @@
 
   function mesh(entry, points, faces, extra = {}) {
     return {
-      type: "mesh3d", uid: entry.key, name: entry.label, meta: entry.key, color: entry.colour, opacity: entry.opacity,
+      type: "mesh3d", visible: true, uid: entry.key, name: entry.label, meta: entry.key, color: entry.colour, opacity: entry.opacity,
       x: points[2], y: points[1], z: points[0], i: faces[0], j: faces[1], k: faces[2],
       hoverinfo: "none", showscale: false, lighting: LIGHT, lightposition: LAMP, ...extra,
     };
@@ -240,7 +240,7 @@
     picked[entry.key] = { drawn };
     if (!drawn) return null;
     return {
-      type: "scatter3d", mode: "lines", uid: entry.key, name: entry.label, meta: entry.key, hoverinfo: "skip",
+      type: "scatter3d", visible: true, mode: "lines", uid: entry.key, name: entry.label, meta: entry.key, hoverinfo: "skip",
       x: places[2], y: places[1], z: places[0], line: { color: entry.colour, width: 1.5 },
     };
   }
@@ -433,7 +433,7 @@
       const row = body.insertRow(), label = document.createElement("label"), box = document.createElement("input");
       const swatch = document.createElement("span");
       row.dataset.layer = entry.key;
-      box.type = "checkbox"; box.checked = on[entry.key];
+      box.type = "checkbox"; box.checked = box.defaultChecked = on[entry.key];
       box.addEventListener("change", () => { on[entry.key] = box.checked; draw(); });
       swatch.className = `swatch ${entry.what}`;
       if (entry.what !== "niches") swatch.style.background = entry.colour;
@@ -497,7 +497,7 @@
 
   function makeControls() {
     const choices = [["", "none"], ...model.fields.map((field) => [field.name, field.label + (field.unit ? ` (${field.unit})` : "")])];
-    element("field").append(...choices.map(([value, text]) => new Option(text, value, false, value === wish.field)));
+    element("field").append(...choices.map(([value, text]) => new Option(text, value, value === wish.field, value === wish.field)));
     element("field").addEventListener("change", (event) => { wish.field = event.target.value; draw(); });
     element("field-as").addEventListener("change", (event) => { wish.fieldAs = event.target.value; draw(); });
     element("level").addEventListener("change", (event) => { wish.level = event.target.value / 100; draw(); });
@@ -580,25 +580,28 @@
 
   function listen() {
     const tip = element("tip");
-    let pointer = [0, 0];
+    let pointer = [0, 0], pointed = null;
     view.addEventListener("mousemove", (event) => {
       const frame = view.getBoundingClientRect();
       pointer = [event.clientX - frame.left, event.clientY - frame.top];
     });
     view.addEventListener("mouseleave", () => { tip.hidden = true; });
     view.on("plotly_hover", (event) => {
-      const found = describe(event.points[0]);
-      tip.hidden = !found;
-      if (!found) return;
-      tip.textContent = found.text;
+      pointed = describe(event.points[0]);
+      tip.hidden = !pointed;
+      if (!pointed) return;
+      tip.textContent = pointed.text;
       tip.style.left = `${Math.min(pointer[0] + 16, view.clientWidth - 240)}px`;
       tip.style.top = `${Math.min(pointer[1] + 12, view.clientHeight - 90)}px`;
     });
     view.on("plotly_unhover", () => { tip.hidden = true; });
-    view.on("plotly_click", (event) => {
-      const found = describe(event.points[0]);
-      if (found && found.id !== undefined) { wish.chosen = found.id; draw(); }
-    });
+    // Plotly misses a click that is shorter than a picture takes to draw.
+    let pressed = null;
+    view.addEventListener("pointerdown", (event) => { pressed = [event.clientX, event.clientY]; }, true);
+    view.addEventListener("pointerup", (event) => {
+      const still = pressed && Math.hypot(event.clientX - pressed[0], event.clientY - pressed[1]) < 4;
+      if (still && !tip.hidden && pointed && pointed.id !== undefined) { wish.chosen = pointed.id; draw(); }
+    }, true);
     view.on("plotly_relayout", (change) => {
       const ratio = change["scene.aspectratio"], before = farHigh();
       if (ratio) zoom = ratio.x / (view.layout.scene.aspectratio.x / zoom);

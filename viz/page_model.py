@@ -33,6 +33,7 @@ HEADINGS = (
     "Stroma and niches",
 )
 GROWING = ("epc", "tip")
+STEEPEST = 89.9
 
 
 def thinned(steps: Sequence[int], most: int) -> list[int]:
@@ -211,14 +212,17 @@ def _field(source, name: str, limits: tuple[float, float]) -> dict:
 
 
 def _camera(name: str) -> dict:
-    """A camera of plotly: the eye's place in units of the picture's box, and what is up."""
-    _, up, towards = axes_of(name)
-    return {
+    """A camera of plotly, with z up (seen from the very top, that would leave the picture's turn open), and the axis
+    of the lattice that it looks along."""
+    azimuth, elevation = CAMERAS[name]
+    _, _, towards = axes_of((azimuth, min(elevation, STEEPEST)))
+    camera = {
         "eye": dict(zip("xyz", map(float, 1.35 * towards), strict=True)),
-        "up": dict(zip("xyz", map(float, up), strict=True)),
+        "up": {"x": 0, "y": 0, "z": 1},
         "center": {"x": 0, "y": 0, "z": 0},
         "projection": {"type": "orthographic"},
     }
+    return {"camera": camera, "axis": facing(towards)[0]}
 
 
 def _curves(readouts: pd.DataFrame) -> dict | None:

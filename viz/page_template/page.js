@@ -55,7 +55,7 @@
   const line = Object.fromEntries(model.layers.map((entry) => [entry.key, entry]));
   const cut = { ...model.cut };
   const wish = { frame: model.frames.length - 1, field: model.field || "", fieldAs: "wall", level: 0.8, chosen: null };
-  let camera = model.cameras.oblique;
+  let camera = model.cameras.oblique.camera;
   let zoom = 1; // 1 fills the picture
   let picked = {}; // by the name of a trace: rows of the cell table and vertices a cell
   let now = null; // the arrays of the frame that is shown
@@ -94,7 +94,7 @@
   const LIGHT = { ambient: 0.45, diffuse: 0.65, specular: 0.12, roughness: 0.6, fresnel: 0.05, facenormalsepsilon: 0 };
 
   // Plotly takes the lamp's place in the coordinates of the screen: right, up, and away, of which a unit is long.
-  const LAMP = { x: -4e4, y: 6e4, z: -200 };
+  const LAMP = { x: -4e4, y: 6e4, z: -700 };
 
   function mesh(entry, points, faces, extra = {}) {
     return {
@@ -377,7 +377,8 @@
       scene[`${name}axis`] = {
         range: [low * spacing, high * spacing], title: { text: `${name} (µm)`, font: { size: 12 } }, tickfont: { size: 11 },
         showbackground: false, gridcolor: "#e4e4e4", zeroline: false, showspikes: false, showline: true, linecolor: "#777",
-        mirror: true, nticks: own ? 3 : 6, autorange: false,
+        mirror: true, nticks: 6, autorange: false,
+        ...(own ? { tickvals: [cut.low * spacing, cut.high * spacing] } : {}),
       };
     }
     return { scene, margin: { l: 0, r: 0, t: 0, b: 0 }, showlegend: false, hovermode: "closest" };
@@ -495,6 +496,14 @@
     draw();
   }
 
+  // Turn the slab towards the eye; that of the beginning where it lies across the same axis.
+  function slabAcross(axis) {
+    const thick = cut.high - cut.low, first = model.cut;
+    if (whole() || axis === cut.axis) draw();
+    else if (axis === first.axis) setCut(axis, first.low, first.high - first.low);
+    else setCut(axis, Math.floor((shape[axis] - thick) / 2), thick);
+  }
+
   function makeControls() {
     const choices = [["", "none"], ...model.fields.map((field) => [field.name, field.label + (field.unit ? ` (${field.unit})` : "")])];
     element("field").append(...choices.map(([value, text]) => new Option(text, value, value === wish.field, value === wish.field)));
@@ -511,7 +520,7 @@
     element("slab").addEventListener("click", () => setCut(model.cut.axis, model.cut.low, model.cut.high - model.cut.low));
     for (const [name, preset] of Object.entries(model.cameras)) {
       const button = Object.assign(document.createElement("button"), { type: "button", textContent: name });
-      button.addEventListener("click", () => { camera = preset; zoom = 1; draw(); });
+      button.addEventListener("click", () => { camera = preset.camera; zoom = 1; slabAcross(preset.axis); });
       element("cameras").append(button, " ");
     }
     element("frame").max = model.frames.length - 1;

@@ -12,9 +12,9 @@ import numpy as np
 
 from marrowsim.errors import Fault, RenderError
 from marrowsim.tissues import BONE
+from marrowsim.viz.ingredients import THIN, THIN_SMOOTHING
 from marrowsim.viz.layers import STATUSES, TISSUE_LAYERS, drawn_groups, whole
 from marrowsim.viz.meshes import former_surface, share_at, surface
-from marrowsim.viz.stage import THIN, THIN_SMOOTHING
 
 STEPS = 65535
 """Steps of a surface's coordinates along the longest edge of the lattice."""

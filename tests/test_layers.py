@@ -12,7 +12,7 @@ LAYERS = [
     {"parameters", "tissues", "catalogue", "scenarios"},
     {"config"},
     {"_engine"},
-    {"pockets", "fieldinputs", "fieldsolver", "bone_morphometry"},
+    {"pockets", "fieldinputs", "fieldsolver", "bone_surface", "bone_morphometry"},
     {"geometry"},
     {"state", "seeding"},
     {"processes", "readouts", "bone_readouts", "vicious_cycle"},

@@ -8,7 +8,7 @@ import h5netcdf
 import numpy as np
 
 from marrowsim.export.source import Source
-from marrowsim.storage.files import CHUNK
+from marrowsim.storage.files import CHUNK, growing_hdf5
 
 
 def write(source: Source, folder: Path, stem: str) -> None:
@@ -16,7 +16,7 @@ def write(source: Source, folder: Path, stem: str) -> None:
     dataset = source.run.to_xarray(source.steps, source.fields)
     ny, nx = dataset.sizes["y"], dataset.sizes["x"]
     chunks = (1, int(np.clip(CHUNK // (ny * nx), 1, dataset.sizes["z"])), ny, nx)
-    with h5netcdf.File(folder / f"{stem}.nc", "w") as file:
+    with growing_hdf5(folder / f"{stem}.nc") as content, h5netcdf.File(content, "w") as file:
         file.dimensions = dict(dataset.sizes)
         file.attrs.update(dataset.attrs)
         packed = {"chunks": chunks, "compression": "gzip", "compression_opts": 1, "shuffle": True}
@@ -31,3 +31,4 @@ def write(source: Source, folder: Path, stem: str) -> None:
         for number in source.each():
             for name in dataset.data_vars:
                 file.variables[name][number] = dataset[name][number].values
+            content.require_written()

@@ -1,6 +1,5 @@
 """One file with all frames: temporal VTKHDF (version 2), image data for the lattice and poly data for the cells.
 
-Written for the oldest HDF5 that holds it: VTK reads compressed files of the newest one as empty, without an error.
 Source: VTKHDF file format specification, docs.vtk.org.
 """
 
@@ -14,10 +13,9 @@ import numpy as np
 
 from marrowsim.export.points import POINT_UNITS, points_of
 from marrowsim.export.source import Source
-from marrowsim.storage.files import CHUNK
+from marrowsim.storage.files import CHUNK, growing_hdf5
 
 VERSION = (2, 3)
-OLDEST = ("earliest", "v110")
 POINTS_PER_CHUNK = 1 << 14
 TOPOLOGIES = ("Vertices", "Lines", "Polygons", "Strips")
 PACKED = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
@@ -26,14 +24,16 @@ PACKED = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 def write(source: Source, folder: Path, stem: str) -> None:
     """Write the lattice to `<stem>.vtkhdf`, and the cells with a place to `<stem>_cells.vtkhdf`; times in hours."""
     with (
-        h5py.File(folder / f"{stem}.vtkhdf", "w", libver=OLDEST) as lattice,
-        h5py.File(folder / f"{stem}_cells.vtkhdf", "w", libver=OLDEST) as cells,
+        growing_hdf5(folder / f"{stem}.vtkhdf") as lattice,
+        growing_hdf5(folder / f"{stem}_cells.vtkhdf") as cells,
     ):
         arrays, cloud = _lattice(lattice, source), _Cloud(cells, source)
         for number in source.each():
             for name, array in arrays.items():
                 array[number] = source.voxels(number, name)
             cloud.add(number)
+            lattice.require_written()
+            cells.require_written()
         cloud.close()
 
 

@@ -112,5 +112,6 @@ def _write(writer: vtkXMLWriter, data: vtkDataSet, path: Path) -> None:
     writer.SetFileName(str(path))
     writer.SetDataModeToAppended()
     writer.EncodeAppendedDataOff()
+    writer.SetCompressionLevel(1)
     if not writer.Write() or writer.GetErrorCode():
         raise OSError(NO_SPACE, "VTK could not write it", str(path))

@@ -86,6 +86,64 @@ def new_hdf5(path: Path) -> Iterator[h5py.File]:
     write_atomically(path, buffer.getbuffer())
 
 
+class _Guarded(io.FileIO):
+    """A file that HDF5 writes to: from the first refusal of the disk on it takes everything, and keeps nothing.
+
+    HDF5 cannot live with a refusal: it writes again when it closes its file, and brings the process down at exit
+    where that fails too.
+    """
+
+    refused: OSError | None = None
+
+    def write(self, content) -> int:
+        rest = memoryview(content).cast("B")
+        length = rest.nbytes
+        try:
+            while rest and self.refused is None:
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.refused = error
+        return length
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.refused = self.refused or error
+            return 0
+
+
+class GrowingHDF5(h5py.File):
+    """A file of `growing_hdf5`."""
+
+    def __init__(self, content: _Guarded):
+        super().__init__(content, "w", libver=("earliest", "v110"))
+        self._content = content
+
+    def require_written(self) -> None:
+        """Raise the `OSError` with which the disk has refused something so far, if it has."""
+        if self._content.refused is not None:
+            raise self._content.refused
+
+
+@contextmanager
+def growing_hdf5(path: Path) -> Iterator[GrowingHDF5]:
+    """A new HDF5 file written at `path` as it is filled, so that it may be larger than the memory.
+
+    The format is as in `new_hdf5`. What the disk refuses is told by `GrowingHDF5.require_written`, and at the end.
+
+    Raises
+    ------
+    OSError
+        Where the disk refused; what is at `path` is no whole file then.
+    """
+    with _Guarded(path, "x+") as content:
+        with GrowingHDF5(content) as file:
+            yield file
+        if content.refused is not None:
+            raise content.refused
+
+
 def write_array(
     group: h5py.Group,
     name: str,

@@ -52,9 +52,11 @@ def test_an_error_keeps_what_was_there(run, ending, tmp_path, packages):
 
 
 KILLED = """
-import os, signal, sys
+import importlib, os, signal, sys
 from marrowsim import open_run
-from marrowsim.export import export
+from marrowsim.export import FORMATS, export
+for kind in FORMATS.values():
+    importlib.import_module(kind.writer.split(":")[0])
 run, folder, *endings = sys.argv[1:]
 def progress(done, todo):
     if done == 3:
@@ -77,6 +79,37 @@ def test_a_kill_leaves_no_half_file(run, tmp_path, packages):
         paths = export(run, tmp_path / f"a{ending}")
         assert all(path.exists() for path in paths)
     assert not any(path.name.endswith(".tmp") for path in tmp_path.iterdir())
+
+
+FULL = """
+import importlib, os, resource, signal, sys
+from marrowsim import open_run
+from marrowsim.errors import ExportError
+from marrowsim.export import FORMATS, export
+for kind in FORMATS.values():
+    importlib.import_module(kind.writer.split(":")[0])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+run, folder, *endings = sys.argv[1:]
+for ending in endings:
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))
+        try:
+            export(open_run(run), f"{folder}/a{ending}")
+        except ExportError as error:
+            sys.exit(0 if "the disk is full" in str(error) else f"{ending}: {error}")
+        sys.exit(f"{ending} was written")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, ending
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork, no limit of the size of files")
+def test_a_full_disk_is_told(run, tmp_path, packages):
+    """And the process ends in order: HDF5 would bring it down."""
+    command = [sys.executable, "-P", "-c", FULL, str(run.path), str(tmp_path), *ENDINGS]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

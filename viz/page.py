@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -42,8 +41,10 @@ def write(source, folder: Path, stem: str) -> None:
     style, script, body = ((resources / f"page.{kind}").read_text("utf-8") for kind in ("css", "js", "html"))
     library = get_plotlyjs()
     fixed = sum(len(text.encode()) for text in (library, style, script, body))
+    samples = [source.run.frames.at(step) for step in thinned(source.steps, 3)]
+    weight = _weight(source, samples)
     for detail in DETAILS:
-        if _estimate(source, detail) + fixed > most:
+        if _estimate(source, detail, samples, weight) + fixed > most:
             continue
         model, store = build(source, detail)
         page = _assemble(model, store, library, style, script, body)
@@ -64,31 +65,35 @@ def write(source, folder: Path, stem: str) -> None:
     (folder / f"{stem}.html").write_bytes(page)
 
 
-def _estimate(source, detail: Detail) -> float:
-    """Bytes of the data of a page at this detail, from its first, middle and last frame."""
-    steps = thinned(source.steps, detail.frames)
-    samples = thinned(steps, 3)
+def _weight(source, samples) -> dict:
+    """Bytes a triangle, triangles, and whether surfaces change, from a first, middle and last frame.
+
+    Measured once: decimation takes longer than all else, and the bytes hardly depend on it.
+    """
     store = Store()
-    frames = [source.run.frames.at(step) for step in samples]
+    packer = Packer(store, DETAILS[0], source.fields)
+    keys = {key for frame in samples for key in packer.surfaces(frame).values()}
+    return {
+        "bytes": store.size(keys) / max(1, packer.kept) * (len(samples) if len(packer.made) == 1 else 1),
+        "triangles": packer.triangles / len(samples),
+        "changing": len(packer.made) > 1,
+    }
+
+
+def _estimate(source, detail: Detail, samples, weight: dict) -> float:
+    """Bytes of the data of a page at this detail, from its first, middle and last frame."""
+    number = len(thinned(source.steps, detail.frames))
+    store = Store()
     packer = Packer(store, detail, source.fields)
     keys: dict[str, list[str]] = {}
-    for frame in frames:
-        for name, key in _keys(packer.pack(frame)):
+    for frame in samples:
+        for name, key in packer.pack_voxels(frame):
             keys.setdefault(name, []).append(key)
-    total = 0.0
+    total = weight["bytes"] * min(detail.triangles, weight["triangles"]) * (number if weight["changing"] else 1)
     for found in keys.values():
         alone = len(set(found)) == 1
-        total += store.size(set(found)) if alone else store.size(found) / len(samples) * len(steps)
+        total += store.size(set(found)) if alone else store.size(found) / len(samples) * number
     return total
-
-
-def _keys(packed: dict) -> Iterator[tuple[str, str]]:
-    """Pairs of what an array of a packed frame is and its key in the store."""
-    for name in ("tissue", "cells", "slots"):
-        yield name, packed[name]
-    for part in ("surfaces", "fields"):
-        for name, key in packed[part].items():
-            yield f"{part}/{name}", key
 
 
 def _assemble(model: dict, store: Store, library: str, style: str, script: str, body: str) -> bytes:

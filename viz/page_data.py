@@ -108,13 +108,15 @@ class Packer:
 
     def pack(self, frame) -> dict:
         """What the page has to know of a frame: keys of its arrays, and the rows of each type and status of cells."""
+        return {**self._voxels(frame), "surfaces": self.surfaces(frame)}
+
+    def _voxels(self, frame) -> dict:
         shape, detail = frame.tissue.shape, self.detail
         every = stride(shape, detail.voxels)
         coarse = stride(shape, detail.samples)
         cells, groups = self._cells(frame)
         return {
             "tissue": self.store.add({"tissue": frame.tissue[::every, ::every, ::every]}),
-            "surfaces": self._surfaces(frame),
             "fields": {
                 name: self.store.add({"values": frame.fields[name][::coarse, ::coarse, ::coarse].astype(np.float16)})
                 for name in self.fields
@@ -124,6 +126,12 @@ class Packer:
             "groups": groups,
             "slots": self._slots(frame),
         }
+
+    def pack_voxels(self, frame) -> list[tuple[str, str]]:
+        """All but the surfaces, as pairs of what it is and its key."""
+        packed = self._voxels(frame)
+        fields = [(f"fields/{name}", key) for name, key in packed["fields"].items()]
+        return [*((name, packed[name]) for name in ("tissue", "cells", "slots")), *fields]
 
     def _cells(self, frame) -> tuple[str, list[dict]]:
         """Cells that stand in a voxel, in the order of drawing; of too many of a kind every n-th id."""
@@ -163,7 +171,7 @@ class Packer:
         occupied = frame.slots["occupied"].to_numpy(bool).astype(np.uint8)
         return self.store.add({"site": sites.astype(np.uint32), "occupied": occupied})
 
-    def _surfaces(self, frame) -> dict[str, str]:
+    def surfaces(self, frame) -> dict[str, str]:
         """Keys of the surfaces by layer, decimated to their share of the triangles."""
         changed = frame.bone_change is not None and frame.bone_change.any()
         content = hashlib.sha256(np.ascontiguousarray(frame.tissue))

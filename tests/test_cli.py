@@ -267,3 +267,35 @@ def test_render(run, here):
     assert (here / "bone.png").read_bytes() != (run / "picture.png").read_bytes()
     wrong = invoke("render", "a", "--layers", "bon", code=2)
     assert "did you mean 'bone'" in wrong.stderr
+
+
+def test_render_takes_frames_by_step_and_time(run, here):
+    said = invoke("render", "a", "-o", "f.png", "--frame", "all", "--size", "640x400").stdout
+    names = [line.split()[-1] for line in said.splitlines()]
+    assert names[0] == "f-00000000.png" and len(names) > 1
+    assert sorted(names) == sorted(path.name for path in here.glob("f-*.png"))
+    invoke("render", "a", "-o", "start.png", "--at", "0 h", "--size", "640x400")
+    assert (here / "start.png").read_bytes() == (here / names[0]).read_bytes()
+
+
+def test_render_refuses_what_does_not_fit(run, here):
+    (here / "notes.png").write_text("mine")
+    for arguments, words in [
+        (("--frame", "7"), "no frame of that step"),
+        (("--frame", "soon"), "the frame is not understood"),
+        (("--at", "soon"), "the time is not understood"),
+        (("--at", "1d", "--frame", "0"), "by step or by time"),
+        (("--clip", "x=3", "--limits", "a,b"), "2 faults"),
+        (("--as", "cloud"), "cannot be drawn like that"),
+        (("--size", "big"), "WIDTHxHEIGHT"),
+        (("--turn", "90"), "only films turn"),
+        (("-o", "a.mp4", "--sheet"), "a film is no sheet"),
+        (("-o", "notes.png"), "no picture of this kind"),
+        (("-o", "there/a.png"), "no such folder"),
+        (("--track", "99999999"), "no frame has a cell of that id"),
+        (("--beside", "b"), "no such run folder"),
+    ]:
+        said = " ".join(invoke("render", "a", *arguments, code=2).stderr.split())
+        assert words in said, (arguments, said)
+    assert (here / "notes.png").read_text() == "mine"
+    assert {path.name for path in here.iterdir()} == {"a", "notes.png"}

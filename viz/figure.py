@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from marrowsim.errors import Fault, RenderError
+from marrowsim.errors import RenderError
 from marrowsim.tissues import BONE
 from marrowsim.viz import curves, opengl, panels
 from marrowsim.viz.cameras import axes_of, facing
+from marrowsim.viz.description import Scene
+from marrowsim.viz.files import size_faults, target_faults, write_figure
 from marrowsim.viz.labels import draw_labels
 from marrowsim.viz.layers import (
     BONE_VIEW,
@@ -32,17 +31,13 @@ from marrowsim.viz.layers import (
     slab,
     whole,
 )
+from marrowsim.viz.legend import Entry, colour_bar, legend_entries
 from marrowsim.viz.sections import shade
 
 log = logging.getLogger("marrowsim.viz")
 
 # The size in pixels at which the type has its own size; other sizes scale it.
 STANDARD = (1600, 1000)
-FORMATS = (".png", ".pdf", ".svg")
-
-# So that the same frame gives the same file.
-UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-
 NO_OPENGL = f"no OpenGL here, so sections are drawn in place of the 3D view; remedy: {opengl.REMEDY}"
 
 
@@ -109,28 +104,29 @@ def _range(frame, box: Box, axis: int) -> str:
     return f"{'zyx'[axis]} = {low:g} to {high:g} µm of {frame.tissue.shape[axis] * frame.spacing:g} µm"
 
 
-def _draw_rendered(figure, frame, layers, boxes, shading, camera, spots) -> list[str]:
-    from marrowsim.viz import scene  # noqa: PLC0415
+def _draw_rendered(figure, frame, scene, boxes, tracks, spots, transparent) -> tuple[list[str], list[Entry]]:
+    from marrowsim.viz.scene import render  # noqa: PLC0415
 
     box, near = boxes
     main = _axes(figure, *spots[0])
-    view = scene.render(frame, layers, box, _pixels(figure, main), camera=camera, shading=shading, foot=0.08)
+    view = render(frame, scene, box, _pixels(figure, main), foot=0.08, tracks=tracks, transparent=transparent)
     panels.draw_view(main, view, "view")
     panels.draw_orientation(main, view.right, view.up)
     notes = list(view.notes)
-    if shading is not None:
-        panels.draw_colour_bar(figure, main, shading)
+    if view.bar is not None:
+        panels.draw_colour_bar(figure, main, view.bar)
+    layers = choose(frame, scene.layers)[0]
     if near is not None:
         panels.draw_outline(main, view, near, frame.spacing)
         axes = _axes(figure, *spots[1])
-        detail = scene.render(frame, layers, near, _pixels(figure, axes), camera=camera, shading=shading, foot=0.07)
+        detail = render(frame, scene, near, _pixels(figure, axes), foot=0.07, tracks=tracks, transparent=transparent)
         panels.draw_view(axes, detail, "close-up")
         draw_labels(axes, detail, frame, layers, near)
         axes.set_title("Close-up of the outlined part", fontsize=9, loc="left", fontweight="bold")
         notes += [note for note in detail.notes if note not in notes]
     else:
         draw_labels(main, view, frame, layers, box)
-    return notes
+    return notes, view.legend
 
 
 def _draw_sections(figure, frame, layers, boxes, shading, axis, spots) -> None:
@@ -154,7 +150,7 @@ def _draw_sections(figure, frame, layers, boxes, shading, axis, spots) -> None:
     if shading is not None:
         foot = _axes(figure, left + width - 165, top, 165, 600)
         foot.set_axis_off()
-        panels.draw_colour_bar(figure, foot, shading, (0.1, 0.9, 0.85, 0.02), ", in the section")
+        panels.draw_colour_bar(figure, foot, colour_bar(shading, ", in the section"), (0.1, 0.9, 0.85, 0.02))
     left, top, width, height = spots[1]
     if near is not None:
         axes = _axes(figure, left + 20, top, width - 20, height - 20)
@@ -170,26 +166,46 @@ def _draw_sections(figure, frame, layers, boxes, shading, axis, spots) -> None:
         )
 
 
+def parts_of(frame, scene: Scene) -> tuple[Box, Box | None, int]:
+    """The part of the lattice that a picture draws, its close-up, and the axis of the lattice that it looks along.
+
+    A slab where the whole would hide what is in it; all of the lattice where the scene cuts it open itself, or shows
+    a field or tracks through it.
+    """
+    drawn = choose(frame, scene.layers)[0]
+    axis = facing(axes_of(scene.camera)[2])[0]
+    if scene.clip is not None or scene.field_as not in ("wall", "none") or scene.tracks:
+        return scene.cut(whole(frame), frame.spacing), None, axis
+    bare = set(drawn).issubset(BONE_VIEW)
+    box = slab(frame, axis, max(100.0, frame.tissue.shape[axis] * frame.spacing / 3.0)) if bare else slab(frame, axis)
+    return box, close_up(frame, box, axis), axis
+
+
+def new_figure(size: tuple[int, int], dpi: float) -> Figure:
+    """A figure of a size in pixels at 100 dots per inch, of another resolution if asked for; type scales with it."""
+    share = min(size[0] / STANDARD[0], size[1] / STANDARD[1])
+    figure = Figure(figsize=(size[0] / share / 100, size[1] / share / 100), dpi=share * dpi, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def compose(
     frame,
     readouts: pd.DataFrame | None = None,
     *,
+    scene: Scene | None = None,
     title: str | None = None,
     size: tuple[int, int] = STANDARD,
-    layers: Sequence[str] | None = None,
-    camera="oblique",
+    tracks: pd.DataFrame | None = None,
+    dpi: float = 100.0,
+    transparent: bool = False,
 ) -> tuple[Figure, list[str], bool]:
     """The picture as a matplotlib figure, its notes, and whether OpenGL drew it (see `picture`)."""
-    drawn, notes = choose(frame, layers)
-    shading = shade(frame, field_of(frame, drawn))
-    axis = facing(axes_of(camera)[2])[0]
-    bare = set(drawn).issubset(BONE_VIEW)
-    box = slab(frame, axis, max(100.0, frame.tissue.shape[axis] * frame.spacing / 3.0)) if bare else slab(frame, axis)
-    near = close_up(frame, box, axis)
+    scene = scene or Scene()
+    drawn, notes = choose(frame, scene.layers)
+    box, near, axis = parts_of(frame, scene)
     plots = curves.choose_panels(readouts)
-    dpi = 100 * min(size[0] / STANDARD[0], size[1] / STANDARD[1])
-    figure = Figure(figsize=(size[0] / dpi, size[1] / dpi), dpi=dpi, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(size, dpi)
     partial = box != whole(frame)
     rendered = opengl.rendering_available()
 
@@ -209,12 +225,16 @@ def compose(
 
     spots = ((10, 105, 790, 860), (815, 120, 430, 400))
     if rendered:
-        notes += _draw_rendered(figure, frame, drawn, (box, near), shading, camera, spots)
+        notes, entries = _draw_rendered(figure, frame, scene, (box, near), tracks, spots, transparent)
     else:
+        shading = (
+            None if scene.field_as == "none" else shade(frame, scene.field or field_of(frame, drawn), scene.limits)
+        )
         _draw_sections(figure, frame, drawn, (box, near), shading, axis, spots)
+        entries = legend_entries(frame, drawn, box)
         notes.append(NO_OPENGL)
     beside = (1265, 100, 320, 430) if near is not None else (1000, 100, 400, 430)
-    panels.draw_legend(_axes(figure, *beside), panels.legend_entries(frame, drawn, box), partial)
+    panels.draw_legend(_axes(figure, *beside), entries, partial)
     for index, panel in enumerate(plots):
         row, column = divmod(index, 2)
         axes = _axes(figure, 860 + 385 * column, 575 + 205 * row, 265, 140)
@@ -231,8 +251,11 @@ def picture(
     *,
     title: str | None = None,
     size: tuple[int, int] = STANDARD,
-    layers: Sequence[str] | None = None,
-    camera="oblique",
+    scene: Scene | None = None,
+    tracks: pd.DataFrame | None = None,
+    dpi: float = 100.0,
+    transparent: bool = False,
+    force: bool = False,
 ) -> Picture:
     """Write the picture of a frame.
 
@@ -247,56 +270,25 @@ def picture(
     readouts : table of a run over time, columns "name (unit)"; None for a picture without curves.
     path : where to write it: .png, .pdf or .svg.
     title : the heading.
-    size : width and height in pixels.
-    layers : names of layers to draw (`marrowsim.viz.layers.LAYERS`), also as one text with commas between them;
-        None for the usual ones.
-    camera : a name of `marrowsim.viz.cameras.CAMERAS` or (azimuth, elevation) in degrees.
+    size : width and height in pixels, at 100 dots per inch.
+    scene : what to draw; the usual things where not given.
+    tracks : the table of `marrowsim.viz.tracks.tracks_of`, where the scene has tracks.
+    dpi : dots per inch: 300 gives the same picture with three times the pixels along an edge.
+    transparent : without a background.
+    force : replace a file of that name that is no picture.
 
     Raises
     ------
-    RenderError : an unknown layer or camera, an impossible size or format, a path that cannot be written.
+    RenderError : an unknown layer or field, an impossible size or format, a path that cannot be written.
     """
     path = Path(path)
-    faults = []
-    if path.suffix.lower() not in FORMATS:
-        faults.append(
-            Fault(
-                "a picture of this kind cannot be written",
-                allowed=", ".join(FORMATS),
-                given=path.name,
-                remedy="name the file picture.png",
-            )
-        )
-    if not (len(size) == 2 and all(320 <= edge <= 8000 for edge in size) and 1.2 <= size[0] / size[1] <= 2.4):
-        faults.append(
-            Fault(
-                "the size of the picture is out of bounds",
-                allowed="320 to 8000 pixels, 1.2 to 2.4 times as wide as high",
-                given=" x ".join(map(str, size)),
-                remedy="leave the size out for 1600 x 1000",
-            )
-        )
+    faults = [*target_faults(path, force=force), *size_faults(size, dpi)]
     if faults:
         raise RenderError(*faults)
-    figure, notes, rendered = compose(frame, readouts, title=title, size=size, layers=layers, camera=camera)
+    figure, notes, rendered = compose(
+        frame, readouts, scene=scene, title=title, size=size, tracks=tracks, dpi=dpi, transparent=transparent
+    )
     for note in notes:
         log.log(logging.WARNING if note == NO_OPENGL else logging.INFO, "%s: %s", path.name, note)
-    picture_bytes = BytesIO()
-    kind = path.suffix.lower().lstrip(".")
-    with mpl.rc_context({"svg.hashsalt": "marrowsim"}):
-        figure.savefig(picture_bytes, dpi=figure.dpi, format=kind, metadata=UNDATED.get(kind))
-    partial = path.with_name(f".{path.name}.tmp")
-    try:
-        partial.write_bytes(picture_bytes.getvalue())
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise RenderError(
-            Fault(
-                f"the picture cannot be written: {error.strerror or error}",
-                given=str(path),
-                remedy="choose a folder that exists and can be written to",
-            )
-        ) from error
+    write_figure(figure, path, transparent=transparent)
     return Picture(path, rendered, tuple(notes))

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.patheffects import withStroke
 
 from marrowsim.tissues import BONE
 from marrowsim.viz import palette
-from marrowsim.viz.layers import TISSUE_LAYERS, Box, census, drawn_groups, groups, whole
+from marrowsim.viz.layers import Box, groups, whole
+from marrowsim.viz.legend import Bar, Entry, written
 from marrowsim.viz.sections import Shade, paint, pale
 
 INK = "#222222"
 DENSE_BONE = "#B79F6A"
-BONE_CELLS = ("osteoclast", "ocp", "osteoblast", "osteocyte", "lining")
+
+# Most that a line of the legend is high.
+LINE_INCHES = 0.28
 
 # Smallest width of a cell's mark in points, so that the few are seen on a large section.
 LEAST_POINTS = {"tumour": 4.0, "hpc": 2.5}
@@ -24,83 +27,10 @@ LEAST_POINTS = {"tumour": 4.0, "hpc": 2.5}
 HALO = [withStroke(linewidth=3, foreground="white")]
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One line of the legend: a heading (no marker), or a marker with its label and counts."""
-
-    label: str
-    marker: str = ""
-    colour: str = INK
-    total: int | float | None = None
-    shown: int | float | None = None
-
-
-def legend_entries(frame, layers: Sequence[str], box: Box) -> list[Entry]:
-    """What the picture shows, with how many there are in the lattice and in the box that is drawn."""
-
-    inside = box.inside(frame.cells, frame.spacing)
-    totals, shown = census(frame.cells), census(inside)
-    cells: dict[str, list[Entry]] = {}
-    for pair in drawn_groups(totals, layers):
-        style = palette.cell_style(*pair)
-        cells.setdefault(pair[0], []).append(Entry(style.label, "o", style.colour, totals[pair], shown.get(pair, 0)))
-    if "tumour" in cells:
-        order = [style.label for style in palette.CELLS["tumour"].values()]
-        cells["tumour"].sort(key=lambda entry: order.index(entry.label))
-    tissues = [
-        Entry(palette.TISSUES[code].label, "s", palette.TISSUES[code].colour)
-        for name, code in TISSUE_LAYERS.items()
-        if name in layers and (frame.tissue[box.slices] == code).any()
-    ]
-    if "bone_change" in layers:
-        tissues += _bone_entries(frame, box)
-    niche = []
-    if "niches" in layers:
-        drawn, vacant = box.holds(frame.slots, frame.spacing), ~frame.slots["occupied"].to_numpy(bool)
-        niche = [
-            Entry("Niche place (a cell inside: taken)", "cage", INK, len(drawn), int(drawn.sum())),
-            Entry("   of these vacant", "", INK, int(vacant.sum()), int((vacant & drawn).sum())),
-        ]
-    growing = [entry for kind in ("epc", "tip") for entry in cells.get(kind, [])]
-    remodelling = [entry for kind in BONE_CELLS for entry in cells.get(kind, [])]
-    apart = ("tumour", "hpc", "epc", "tip", *BONE_CELLS)
-    stroma = [entry for kind in cells if kind not in apart for entry in cells[kind]]
-    way = "TUMOUR CELLS"
-    if "niches" in layers and "sinusoids" in layers:
-        way += ", ON THEIR WAY FROM VESSEL TO NICHE"
-    parts = (
-        ("TISSUE", tissues),
-        ("STROMA AND NICHES" if niche else "STROMA", [*stroma, *niche]),
-        ("BONE REMODELLING", remodelling),
-        ("NEW VESSELS", growing),
-        ("HAEMATOPOIETIC PROGENITORS (HPC)", cells.get("hpc", [])),
-        (way, cells.get("tumour", [])),
-    )
-    return [line for heading, part in parts if part for line in (Entry(heading), *part)]
-
-
-def _bone_entries(frame, box: Box) -> list[Entry]:
-    """Volumes (mm3) of bone lost and formed, in the lattice and in the box."""
-    voxel = (frame.spacing / 1000) ** 3
-    entries = []
-    for sign, style in ((-1, palette.BONE_LOST), (1, palette.BONE_FORMED)):
-        total = np.count_nonzero(frame.bone_change == sign)
-        if total:
-            shown = np.count_nonzero(frame.bone_change[box.slices] == sign)
-            entries.append(Entry(style.label, "s", style.colour, total * voxel, shown * voxel))
-    return entries
-
-
-def _figure(value: int | float) -> str:
-    """A count with its thousands apart, a volume with four decimals at most."""
-    if isinstance(value, int):
-        return f"{value:,}"
-    return "<0.0001" if 0 < value < 1e-4 else f"{value:.4f}" if value < 1 else f"{value:.3g}"
-
-
 def draw_legend(axes, entries: Sequence[Entry], partial: bool) -> None:
-    """Write the legend into empty axes of a fixed number of lines."""
-    lines = max(15, len(entries) + 1)
+    """Write the legend into empty axes, from their top, in lines as high as suits the type."""
+    room = axes.get_position().height * axes.figure.get_figheight()
+    lines = max(room / LINE_INCHES, len(entries) + 1)
     axes.set(xlim=(0, 1), ylim=(lines, 0))
     axes.set_axis_off()
     axes.set_label("legend")
@@ -114,7 +44,9 @@ def draw_legend(axes, entries: Sequence[Entry], partial: bool) -> None:
         if heading:
             axes.text(0, height, entry.label, fontsize=7.5, color="#666666", fontweight="bold", va="center")
             continue
-        if entry.marker == "cage":
+        if entry.marker == "-":
+            axes.plot([0.005, 0.045], [height, height], color=entry.colour, lw=2.5)
+        elif entry.marker == "cage":
             axes.scatter(0.025, height, s=58, marker="s", facecolor="none", edgecolor=INK, linewidth=1)
         elif entry.marker:
             axes.scatter(
@@ -129,9 +61,9 @@ def draw_legend(axes, entries: Sequence[Entry], partial: bool) -> None:
         axes.text(0.065, height, entry.label, fontsize=8.5, color=INK, va="center")
         if entry.total is not None:
             right = 0.84 if partial else 1.0
-            axes.text(right, height, _figure(entry.total), fontsize=8.5, ha="right", va="center", color=INK)
+            axes.text(right, height, written(entry.total), fontsize=8.5, ha="right", va="center", color=INK)
             if partial:
-                axes.text(1.0, height, _figure(entry.shown), fontsize=8.5, ha="right", va="center", color="#666666")
+                axes.text(1.0, height, written(entry.shown), fontsize=8.5, ha="right", va="center", color="#666666")
 
 
 def round_length(most: float) -> float:
@@ -209,14 +141,13 @@ def draw_outline(axes, view, box: Box, spacing: float) -> None:
                 line.set_path_effects([withStroke(linewidth=2.4, foreground="white")])
 
 
-def draw_colour_bar(figure, axes, shading: Shade, place=(0.55, 0.035, 0.42, 0.014), where=", on the far wall"):
-    """Draw the colour bar of the painted field, with its unit; `place` and `where` say where it is."""
+def draw_colour_bar(figure, axes, scale: Bar, place=(0.55, 0.035, 0.42, 0.014)):
+    """Draw the colour scale of a field, with its unit, at a place in the axes."""
     bar = axes.inset_axes(place)
     bar.set_label("colour bar")
-    mappable = ScalarMappable(shading.norm, shading.style.colormap)
+    mappable = ScalarMappable(Normalize(scale.low, scale.high), ListedColormap(scale.colours / 255))
     figure.colorbar(mappable, cax=bar, orientation="horizontal", extend="both")
-    unit = f" ({shading.style.unit})" if shading.style.unit else ""
-    bar.set_title(f"{shading.style.label}{unit}{where}", fontsize=8, pad=3, color=INK)
+    bar.set_title(scale.title, fontsize=8, pad=3, color=INK)
     bar.tick_params(labelsize=7.5, length=2)
     bar.locator_params(nbins=5)
 

@@ -35,18 +35,31 @@ class Shade:
         return palette.field_style(self.name)
 
 
-def shade(frame, name: str | None) -> Shade | None:
-    """Colour limits of a field: percentiles 1 and 99 of marrow and soft tissue of the whole frame (0 and twice the
-    value where it is the same everywhere).
+def samples(frame, name: str) -> np.ndarray:
+    """Values of a field in marrow and soft tissue: of a sample of the voxels of a large lattice."""
+    # An odd step, so that the sample does not run along one face of the lattice.
+    every = (frame.tissue.size // MOST_SAMPLES) | 1
+    return frame.fields[name].ravel()[::every][IS_ENTERABLE[frame.tissue.ravel()[::every]] > 0]
+
+
+def quantiles(frame, name: str, shares) -> tuple[float, ...]:
+    """Quantiles of a field in marrow and soft tissue; 0 where there is neither."""
+    values = samples(frame, name)
+    return tuple(np.quantile(values, shares).tolist() if values.size else [0.0] * len(shares))
+
+
+def shade(frame, name: str | None, limits: tuple[float, float] | None = None) -> Shade | None:
+    """Colour limits of a field: those given, or percentiles 1 and 99 of marrow and soft tissue of the whole frame (0
+    and twice the value where it is the same everywhere).
 
     One voxel beside a source must not take the contrast from all the others; values beyond the limits
     are painted as the limit, and the colour bar says so by its pointed ends.
     """
     if name is None:
         return None
-    # An odd step, so that the sample does not run along one face of the lattice.
-    every = (frame.tissue.size // MOST_SAMPLES) | 1
-    values = frame.fields[name].ravel()[::every][IS_ENTERABLE[frame.tissue.ravel()[::every]] > 0]
+    if limits is not None:
+        return Shade(name, float(limits[0]), float(limits[1]))
+    values = samples(frame, name)
     low, high = np.percentile(values, [1, 99]) if values.size else (0.0, 1.0)
     if high - low < 1e-3 * max(abs(high), 1e-6):
         low, high = min(0.0, 2 * low), max(0.0, 2 * high, 1e-6)

@@ -47,6 +47,9 @@ FORMATS = {
     ),
     ".ome.zarr": Format("marrowsim.export.ome_zarr:write", "OME-Zarr 0.5, for napari", (".ome.zarr",), ("zarr",)),
     ".nc": Format("marrowsim.export.netcdf:write", "NetCDF 4, for xarray", (".nc",), ("xarray", "h5netcdf")),
+    ".html": Format(
+        "marrowsim.viz.page:write", "one page for any browser, without a server", (".html",), ("plotly",), "web"
+    ),
     ".csv": Format("marrowsim.export.tables:write_csv", "table as text", (".csv",), tables=True),
     ".parquet": Format(
         "marrowsim.export.tables:write_parquet", "table for pandas, R, DuckDB", (".parquet",), ("pyarrow",), tables=True
@@ -78,6 +81,7 @@ def export(
     fields: Iterable[str] | None = None,
     table: str | None = None,
     force: bool = False,
+    max_size: int | None = None,
     progress: Callable[[int, int], None] = lambda done, todo: None,
 ) -> list[Path]:
     """Write a run in the format that the ending of the target names, one frame at a time.
@@ -90,6 +94,7 @@ def export(
     fields : names of fields; all where not given. Tissues, changes of bone and types of cells are always written.
     table : of tables: "cells" (where not given), "niches" or "readouts".
     force : replace what has the names of the target.
+    max_size : bytes that an .html file may take; 20 MB where not given.
     progress : called with the number of frames done, and of those to do.
 
     Returns
@@ -109,7 +114,9 @@ def export(
     target = Path(target).absolute()
     stem, ending = format_of(target)
     kind = FORMATS[ending]
-    source = Source.of(run, frames, fields, table, progress, tables=kind.tables)
+    if max_size is not None and ending != ".html":
+        raise ExportError(Fault("only .html is made to a size", "", str(target), "leave --max-size out", "--max-size"))
+    source = Source.of(run, frames, fields, table, progress, tables=kind.tables, max_size=max_size)
     paths = [target, *(target.with_name(stem + suffix) for suffix in kind.makes[1:])]
     _require_free(paths, run.path, force=force)
     for package in kind.packages:

@@ -44,6 +44,8 @@ class Source:
         What a table is of: one of `TABLES`.
     progress : function
         Called with the number of frames done, and of those to do.
+    max_size : int or None
+        Bytes that a format with a size may take.
     """
 
     run: Run
@@ -51,6 +53,7 @@ class Source:
     fields: tuple[str, ...]
     table: str
     progress: Callable[[int, int], None]
+    max_size: int | None = None
 
     @classmethod
     def of(
@@ -62,6 +65,7 @@ class Source:
         progress: Callable[[int, int], None],
         *,
         tables: bool,
+        max_size: int | None = None,
     ) -> Source:
         """What was asked for; every fault of it is an `ExportError`."""
         steps = _steps(run, frames)
@@ -71,7 +75,7 @@ class Source:
             raise ExportError(Fault(what, ", ".join(TABLES), table, remedy, "--table"))
         if fields is not None and tables:
             raise ExportError(Fault("a table has no fields", "", "--fields", "leave --fields out", "--fields"))
-        return cls(run, steps, () if tables else _fields(run, fields), table or TABLES[0], progress)
+        return cls(run, steps, () if tables else _fields(run, fields), table or TABLES[0], progress, max_size)
 
     @cached_property
     def paths(self) -> tuple[Path, ...]:

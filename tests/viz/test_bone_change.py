@@ -10,10 +10,11 @@ from matplotlib.colors import to_rgb
 from marrowsim import tissues
 from marrowsim.simulation import Simulation
 from marrowsim.storage.frames import Frame, read_frame, write_frame
-from marrowsim.viz import figure, layers, opengl, palette, panels, sections
+from marrowsim.viz import figure, layers, legend, opengl, palette, sections
 
 pv = pytest.importorskip("pyvista")
-from marrowsim.viz import scene  # noqa: E402
+from marrowsim.viz import meshes, scene  # noqa: E402
+from marrowsim.viz.description import Scene  # noqa: E402
 
 needs_opengl = pytest.mark.skipif(not opengl.rendering_available(), reason=f"no OpenGL here; remedy: {opengl.REMEDY}")
 
@@ -72,7 +73,7 @@ def test_bone_alone_is_drawn_deeper_and_told_in_shares(frame, remodelled):
     wide.tissue, wide.bone_change = (np.tile(part, (1, 2, 1)) for part in (remodelled.tissue, remodelled.bone_change))
     wide.cells = frame.cells
     for drawn, thick in (("bone,bone_change", 200), ("bone,bone_change,osteoclast", 200), (None, 100)):
-        made = figure.compose(wide, layers=drawn)[0]
+        made = figure.compose(wide, scene=Scene(layers=drawn))[0]
         low, high = next(
             re.search(r"slab y = (\d+) to (\d+)", text.get_text()).groups()
             for text in made.texts
@@ -82,7 +83,7 @@ def test_bone_alone_is_drawn_deeper_and_told_in_shares(frame, remodelled):
 
 
 def test_the_former_surface_covers_what_was_lost_alone(remodelled):
-    mesh = scene.former_surface(remodelled, layers.whole(remodelled))
+    mesh = meshes.former_surface(remodelled, layers.whole(remodelled))
     low, high = mesh.points.min(0), mesh.points.max(0)
     np.testing.assert_allclose([low, high], [[60, 60, 120], [140, 140, 180]], atol=6)
     # Two lids over the hole; its walls are present surface.
@@ -93,15 +94,15 @@ def test_shares_around_points_are_those_of_half_spaces():
     part = np.zeros(LATTICE, bool)
     part[:, :, :15] = True
     points = np.array([[20.0, 150, 150], [150, 150, 150], [280, 150, 150]])
-    np.testing.assert_allclose(scene.share_at(points, part, np.ones_like(part), 10.0), [1, 0.5, 0], atol=1e-3)
+    np.testing.assert_allclose(meshes.share_at(points, part, np.ones_like(part), 10.0), [1, 0.5, 0], atol=1e-3)
 
 
 @needs_opengl
 def test_formed_bone_has_its_colour_and_lost_bone_is_seen_through(remodelled):
     """From above: the block in its colour, the far wall through the lids of the hole, tinted."""
     box = layers.whole(remodelled)
-    look = scene.render(remodelled, ("bone", "bone_change"), box, (300, 300), camera="top")
-    plain = scene.render(remodelled, ("bone",), box, (300, 300), camera="top")
+    look = scene.render(remodelled, Scene(layers="bone,bone_change", camera="top"), box, (300, 300))
+    plain = scene.render(remodelled, Scene(layers="bone", camera="top"), box, (300, 300))
 
     def shown(view, point):
         column, row = view.project(point)[0].astype(int)
@@ -120,7 +121,7 @@ def test_sections_and_the_legend_show_it_with_volumes(remodelled):
     picture = sections.paint(*layer)
     np.testing.assert_allclose(picture[40, 40], to_rgb(palette.BONE_LOST.colour))
     np.testing.assert_allclose(picture[100, 100], to_rgb(palette.TISSUES[tissues.BONE].colour))
-    entries = panels.legend_entries(remodelled, ("bone", "bone_change"), layers.Box((0, 0, 0), (15, 30, 30)))
+    entries = legend.legend_entries(remodelled, ("bone", "bone_change"), layers.Box((0, 0, 0), (15, 30, 30)))
     lost, formed = entries[-2:]
     assert (lost.label, formed.label) == ("Bone lost (mm³)", "Bone formed (mm³)")
     assert (lost.total, lost.shown) == pytest.approx((384e-6, 192e-6))

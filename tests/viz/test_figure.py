@@ -10,6 +10,7 @@ from skimage.color import rgb2lab
 
 from marrowsim.errors import RenderError
 from marrowsim.viz import curves, figure, opengl, palette, panels, sections
+from marrowsim.viz.description import Scene
 
 SMALL = (800, 500)
 
@@ -63,12 +64,12 @@ def test_the_legend_lists_what_is_there_with_its_number(frame, dish, way):
     assert texts[texts.index("Tumour cell, arrested in a vessel") + 1] == "8"
     bare = words(axes_named(figure.compose(dish, size=SMALL)[0], "legend"))
     assert bare == ["number", "TUMOUR CELLS", "Tumour cell, on the move", str(len(dish.cells))]
-    chosen = words(axes_named(figure.compose(frame, size=SMALL, layers=["bone", "car"])[0], "legend"))
+    chosen = words(axes_named(figure.compose(frame, size=SMALL, scene=Scene(layers=["bone", "car"]))[0], "legend"))
     assert "Bone" in chosen and not any("umour" in text or "inusoid" in text for text in chosen)
 
 
 def test_the_words_on_the_picture(frame, readouts, way):
-    composed, notes, _ = figure.compose(frame, readouts, title="A run", size=SMALL, layers="tumour,lining")
+    composed, notes, _ = figure.compose(frame, readouts, title="A run", size=SMALL, scene=Scene(layers="tumour,lining"))
     texts = " | ".join(words(composed))
     assert "A run" in texts and "3 d 0 h" in texts
     assert "Of 48 tumour cells in the tissue 8 are arrested in vessels, 16 move" in texts
@@ -92,7 +93,7 @@ def test_the_scale_bar_has_the_length_that_it_says(frame, way):
         from marrowsim.viz import layers, scene  # noqa: PLC0415
 
         size = figure._pixels(composed, axes)
-        view = scene.render(frame, (), layers.slab(frame), size, foot=0.08)
+        view = scene.render(frame, Scene(layers=()), layers.slab(frame), size, foot=0.08)
         start = np.array([100.0, 100.0, 100.0])
         ends = view.project([start, start + 50 * view.right])
         expected = (ends[1, 0] - ends[0, 0]) / 50
@@ -107,7 +108,7 @@ def test_scale_bars_are_round(most, length):
 
 
 def test_the_colour_bar_names_the_field_and_its_unit(frame, way):
-    composed, _, _ = figure.compose(frame, size=SMALL, layers=["bone", "oxygen"])
+    composed, _, _ = figure.compose(frame, size=SMALL, scene=Scene(layers=["bone", "oxygen"]))
     bars = [child for axes in composed.axes for child in axes.child_axes if child.get_label() == "colour bar"]
     assert [bar.get_title().split(",")[0] for bar in bars] == ["Oxygen (mmHg)"]
 
@@ -130,9 +131,9 @@ def test_bad_requests_are_refused_together(frame, tmp_path):
         figure.picture(frame, None, tmp_path / "picture.gif", size=(100, 5000))
     assert len(caught.value.faults) == 2
     with pytest.raises(RenderError, match="cannot be written"):
-        figure.picture(frame, None, tmp_path / "missing" / "a.png", size=SMALL, layers=["tumour"])
+        figure.picture(frame, None, tmp_path / "missing" / "a.png", size=SMALL, scene=Scene(layers=["tumour"]))
     with pytest.raises(RenderError, match="there is no layer 'boen'"):
-        figure.picture(frame, None, tmp_path / "a.png", layers=["boen"])
+        figure.picture(frame, None, tmp_path / "a.png", scene=Scene(layers=["boen"]))
     assert not list(tmp_path.iterdir())
 
 

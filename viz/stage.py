@@ -1,0 +1,438 @@
+"""One frame of a scene in a PyVista plotter, kept up to date: for stills, films, windows, the browser and notebooks.
+
+Every view is a parallel projection, so that one scale bar holds everywhere in the picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyvista as pv
+
+from marrowsim.errors import Fault, RenderError, nearest
+from marrowsim.tissues import BONE
+from marrowsim.viz import ingredients, meshes, palette
+from marrowsim.viz.cameras import axes_of, facing
+from marrowsim.viz.description import Scene
+from marrowsim.viz.layers import TISSUE_LAYERS, Box, choose, field_of, groups, whole
+from marrowsim.viz.legend import Bar, Entry, colour_bar, legend_entries, level_text
+from marrowsim.viz.picking import Picked, pick
+from marrowsim.viz.props import Props, digest
+from marrowsim.viz.sections import Shade, shade
+from marrowsim.viz.tracks import paths
+from marrowsim.viz.volumes import volume_of
+
+# Cells of one kind drawn at most; beyond it every n-th is drawn and the picture says so.
+MOST_POINTS = 300_000
+
+# Smallest width of a cell as a share of the picture's height, so that the few are seen in a large block.
+LEAST_SHARE = {"tumour": 0.011, "hpc": 0.0045, "osteoclast": 0.011, "osteoblast": 0.006}
+LEAST_OTHERS = 0.0018
+PLURALS = {"tumour": "tumour cells", "hpc": "HPCs", "osteoclast": "osteoclasts", "osteoblast": "osteoblasts"}
+
+# Width of a track as a share of the picture's height.
+TRACK_SHARE = 0.004
+
+SURFACE_LOOK = {"ambient": 0.25, "specular": 0.15}
+WHERE = {
+    "wall": ", on the far wall",
+    "slices": ", on the slices",
+    "isosurface": ", surfaces",
+    "volume": ", in the volume",
+}
+
+
+def new_plotter(size: tuple[int, int], *, off_screen: bool = True) -> pv.Plotter:
+    """A plotter of a size in pixels. Call `opengl.rendering_available()` first: VTK ends the process without OpenGL."""
+    return pv.Plotter(off_screen=off_screen, window_size=list(size), lighting="light kit")
+
+
+def um_per_pixel(box: Box, spacing: float, camera, size: tuple[int, int], foot: float = 0.0) -> float:
+    """The scale (um a pixel) at which a box just fits into a picture, seen by a camera.
+
+    `foot` is the share of the picture's height that stays empty at its foot.
+    """
+    right, up, _ = axes_of(camera)
+    bounds = box.bounds(spacing)
+    corners = meshes.corners_of(bounds) - bounds.mean(0)
+    extent = np.abs(corners @ np.array([right, up]).T).max(0) * 2
+    return 1.04 * max(extent[0] / size[0], extent[1] / size[1] / (1 - foot))
+
+
+class Stage:
+    """A plotter that shows one frame of a scene and rebuilds only what changed.
+
+    Actors are named "layer:<name>" ("layer:bone", "layer:niches", "layer:tumour bound", one a type and status of
+    cells), "layer:translucent" (vessels, lost bone and isosurfaces in one mesh, whose triangles are sorted from back
+    to front), "layer:wall", "layer:slice x" and so on, "layer:volume", "layer:track <id> <n>" and "outline".
+
+    Parameters
+    ----------
+    plotter : where to draw; the stage sets its background, lights and camera.
+    scene : what to draw.
+    box : the part of the lattice that is drawn; None for all of it.
+
+    Attributes
+    ----------
+    scene, frame : what is shown.
+    layers : names of the layers of this frame that are drawn.
+    box : the part of the lattice that is drawn, after clipping.
+    shading : the field that is drawn and its colour limits, or None.
+    levels : values of the isosurfaces that are drawn.
+    notes : what a viewer has to know: what was left out, enlarged, or not found.
+
+    Notes
+    -----
+    Whoever turns or zooms the camera calls `turned` when it rests: the order of translucent triangles, the far wall
+    and the size of cells in pixels follow from where the eye is.
+    """
+
+    def __init__(self, plotter: pv.Plotter, scene: Scene | None = None, box: Box | None = None):
+        self.plotter = plotter
+        self.props = Props(plotter)
+        self.scene = scene or Scene()
+        self.frame = None
+        self.layers: tuple[str, ...] = ()
+        self.box: Box | None = None
+        self.shading: Shade | None = None
+        self.levels: tuple[float, ...] = ()
+        self.notes: list[str] = []
+        self.foot = 0.0
+        self.scale: float | None = None
+        self._part = box
+        self._tracks: pd.DataFrame | None = None
+        self._digests: dict[tuple[str, int], bytes] = {}
+        self._serial = 0
+        self._drawn: list[tuple[pd.DataFrame, str, str]] = []
+        self._cell_names: set[str] = set()
+        self._told: list[str] = []
+        plotter.background_color = "white"
+        plotter.render_window.SetMultiSamples(0)
+        plotter.renderer.UseOITOff()
+        plotter.enable_parallel_projection()
+
+    # What is shown.
+
+    def show(self, frame, tracks: pd.DataFrame | None = None) -> None:
+        """Show a frame. The first one also places the camera; later ones leave it where it is.
+
+        Parameters
+        ----------
+        frame : what `marrowsim.storage` reads; any object with its attributes. It is kept, not copied, until the
+            next one.
+        tracks : the table of `tracks.tracks_of`, where the scene has tracks; that of the last call if not given.
+
+        Raises
+        ------
+        RenderError : a layer or field that there is not, a clipping plane that leaves nothing, tracks without a table.
+        """
+        first = self.frame is None
+        self._tracks = tracks if tracks is not None else self._tracks
+        self._check(frame, self.scene)
+        self.frame = frame
+        self._serial += 1
+        self._digests = {}
+        if first:
+            self._place_camera()
+        self._draw()
+
+    def change(self, **parts) -> None:
+        """Change parts of the scene (`layers=`, `clip=`, `field=` ...); only what they touch is rebuilt.
+
+        Raises
+        ------
+        RenderError : as `Scene` and `show`; the scene stays as it was then.
+        """
+        scene = replace(self.scene, **parts)
+        if self.frame is not None:
+            self._check(self.frame, scene)
+        self.scene = scene
+        if self.frame is not None:
+            if "camera" in parts:
+                self._place_camera()
+            self._draw()
+
+    def look(self, *, foot: float | None = None, scale: float | None = None) -> None:
+        """Put the camera where the scene says.
+
+        Parameters
+        ----------
+        foot : the share of the picture's height that stays empty at its foot, from now on.
+        scale : um a pixel from now on, where pictures have to have the same; None so that the box just fits.
+        """
+        self.foot, self.scale = self.foot if foot is None else foot, scale
+        if self.frame is not None:
+            self._place_camera()
+            self._draw()
+
+    def turned(self) -> None:
+        """Bring up to date what depends on where the eye is, after somebody else has moved the camera."""
+        if self.frame is not None:
+            self._draw()
+
+    @property
+    def actors(self) -> dict[str, Any]:
+        """The actors that are in the plotter, by name."""
+        return self.props.actors
+
+    @property
+    def um_per_pixel(self) -> float:
+        """Scale of the picture as it is now (um a pixel of the plotter's window)."""
+        return 2 * self.plotter.camera.parallel_scale / self.plotter.window_size[1]
+
+    @property
+    def towards(self) -> np.ndarray:
+        """Direction in space from the picture towards the eye."""
+        return -np.array(self.plotter.camera.GetDirectionOfProjection())
+
+    @property
+    def legend(self) -> list[Entry]:
+        """The lines of the legend: what is drawn, with numbers in the lattice and in the part that is drawn."""
+        more = []
+        if self.levels:
+            style = self.shading.style
+            unit = f" {style.unit}" if style.unit else ""
+            lines = [
+                Entry(f"{style.label} = {level_text(level)}{unit}", "s", ingredients.level_colour(self.shading, level))
+                for level in self.levels
+            ]
+            more.append(("SURFACES OF EQUAL CONCENTRATION" if unit else "SURFACES OF EQUAL LEVEL", lines))
+        ways = {name: kind for name, kind, _ in self._paths()}
+        lines = [
+            Entry(f"Way of cell {name} ({kind})", "-", palette.cell_style(kind, "free").colour)
+            for name, kind in ways.items()
+        ]
+        return legend_entries(self.frame, self.layers, self.box, [*more, ("TRACKS", lines)])
+
+    @property
+    def bar(self) -> Bar | None:
+        """The colour scale of the field that is drawn."""
+        return None if self.shading is None else colour_bar(self.shading, WHERE[self.scene.field_as])
+
+    def project(self, points) -> np.ndarray:
+        """Pixels (n, 2), column and row from the upper left corner of the window, of points (n, 3) in um."""
+        camera = self.plotter.camera
+        up = np.array(camera.GetViewUp())
+        towards = self.towards
+        right = np.cross(up, towards)
+        right /= np.linalg.norm(right)
+        up = np.cross(towards, right)
+        away = (np.atleast_2d(points) - np.array(camera.focal_point)) / self.um_per_pixel
+        width, height = self.plotter.window_size
+        return np.column_stack([width / 2 + away @ right, height / 2 - away @ up])
+
+    def pick(self, x: float, y: float) -> Picked | None:
+        """The cell or voxel under a pixel (column and row from the upper left corner); None where there is nothing.
+
+        Cells, bone and slices hide what is behind them; vessels are seen through, and found where no cell is.
+        """
+        if self.frame is None:
+            return None
+        camera, (width, height) = self.plotter.camera, self.plotter.window_size
+        towards, up = self.towards, np.array(camera.GetViewUp())
+        right = np.cross(up, towards)
+        right /= np.linalg.norm(right)
+        up = np.cross(towards, right)
+        across, upward = (x - width / 2) * self.um_per_pixel, (height / 2 - y) * self.um_per_pixel
+        far = 4 * np.linalg.norm(np.ptp(whole(self.frame).bounds(self.frame.spacing), axis=0))
+        origin = np.array(camera.focal_point) + across * right + upward * up + far * towards
+        drawn = [(cells, self._width(kind, status) / 2 * self.um_per_pixel) for cells, kind, status in self._drawn]
+        return pick(self.frame, origin, -towards, self.box, self.layers, drawn, self._planes())
+
+    # How it is drawn.
+
+    def _check(self, frame, scene: Scene) -> None:
+        """What of a scene can only be told with a frame: layers, field, box, tracks."""
+        layers, notes = choose(frame, scene.layers)
+        box = scene.cut(self._part or whole(frame), frame.spacing)
+        name = scene.field
+        if name is not None and name not in frame.fields:
+            remedy = nearest(name, frame.fields) or "choose one of these"
+            raise RenderError(Fault(f"there is no field '{name}'", ", ".join(frame.fields) or "none", name, remedy))
+        if scene.tracks and self._tracks is None:
+            raise RenderError(Fault("tracks need the frames of the run", given=", ".join(map(str, scene.tracks))))
+        name = name or field_of(frame, layers)
+        shading = None if scene.field_as == "none" else shade(frame, name, scene.limits)
+        self.layers, self.box, self.shading, self._told = layers, box, shading, notes
+
+    def _place_camera(self) -> None:
+        spacing, size = self.frame.spacing, self.plotter.window_size
+        box = self._part or whole(self.frame)
+        scale = self.scale or um_per_pixel(box, spacing, self.scene.camera, size, self.foot)
+        _, up, towards = axes_of(self.scene.camera)
+        bounds = box.bounds(spacing)
+        focus = bounds.mean(0) - self.foot / 2 * size[1] * scale * up
+        distance = 4 * np.linalg.norm(bounds[1] - bounds[0])
+        self.plotter.camera_position = [tuple(focus + distance * towards), tuple(focus), tuple(up)]
+        self.plotter.camera.parallel_scale = scale * size[1] / 2
+
+    def _draw(self) -> None:
+        self.notes = list(self._told)
+        self._draw_bone()
+        self._draw_translucent()
+        self._draw_field()
+        self._draw_cells()
+        self._draw_niches()
+        self._draw_tracks()
+        outline = pv.Box(self.box.bounds(self.frame.spacing).T.ravel()).extract_all_edges()
+        self.props.put("outline", outline, color="#777777", line_width=1.5)
+        self.plotter.renderer.ResetCameraClippingRange()
+
+    def _digest(self, array: str, value: int) -> bytes:
+        """A digest of where an array of the frame has a value."""
+        key = (array, value)
+        if key not in self._digests:
+            self._digests[key] = digest(getattr(self.frame, array) == value)
+        return self._digests[key]
+
+    def _draw_bone(self) -> None:
+        frame, layers = self.frame, self.layers
+        changed = "bone_change" in layers
+        if "bone" not in layers and not changed:
+            self.props.drop("layer:bone")
+            return
+        key = ("bone" in layers, changed, self.box, self._digest("tissue", BONE))
+        if changed:
+            key += (self._digest("bone_change", 1),)
+        mesh = self.props.keep("bone", key, lambda: ingredients.bone(frame, layers, self.box))
+        actor = self.props.put("layer:bone", mesh, scalars="colour", rgb=True, **SURFACE_LOOK)
+        if actor is not None:
+            actor.prop.interpolation = "gouraud"
+
+    def _draw_translucent(self) -> None:
+        frame, parts, keys = self.frame, [], []
+        for name, code in TISSUE_LAYERS.items():
+            if name in self.layers and name != "bone":
+                key = (self.box, self._digest("tissue", code))
+                parts.append(self.props.keep(name, key, lambda code=code: ingredients.vessel(frame, code, self.box)))
+                keys.append((name, key))
+        if "bone_change" in self.layers:
+            key = (self.box, self._digest("bone_change", -1))
+            parts.append(self.props.keep("lost", key, lambda: ingredients.lost_bone(frame, self.box)))
+            keys.append(("lost", key))
+        self.levels = ()
+        if self.shading is not None and self.scene.field_as == "isosurface":
+            key = (self._serial, self.shading, self.scene.levels, self.box)
+            found = self.props.keep(
+                "levels", key, lambda: ingredients.isosurfaces(frame, self.shading, self.scene.levels, self.box)
+            )
+            parts += found.values()
+            keys.append(("levels", key))
+            self.levels = tuple(level for level, mesh in found.items() if mesh.n_cells)
+            missing = ", ".join(level_text(level) for level in found if level not in self.levels)
+            if missing:
+                unit = f" {self.shading.style.unit}" if self.shading.style.unit else ""
+                self.notes.append(
+                    f"{self.shading.style.label} does not have the level {missing}{unit} in what is drawn"
+                )
+        key = (tuple(keys), tuple(np.round(self.towards, 6)))
+        mesh = self.props.keep("translucent", key, lambda: ingredients.merged(parts, self.towards))
+        actor = self.props.put("layer:translucent", mesh, scalars="colour", rgba=True, **SURFACE_LOOK)
+        if actor is not None:
+            actor.prop.interpolation = "gouraud"
+
+    def _planes(self) -> list[tuple[int, float]]:
+        """Axis of the lattice and place (um) of each slice that lies in what is drawn, in the middle of a voxel."""
+        if self.shading is None or self.scene.field_as != "slices":
+            return []
+        spacing = self.frame.spacing
+        places = self.scene.slices or tuple(whole(self.frame).bounds(spacing).mean(0))
+        found = []
+        for axis, place in zip((2, 1, 0), places, strict=True):
+            index = int(np.floor(place / spacing))
+            if self.box.low[axis] <= index < self.box.high[axis]:
+                found.append((axis, (index + 0.5) * spacing))
+        return found
+
+    def _draw_field(self) -> None:
+        way, frame = self.scene.field_as if self.shading is not None else "none", self.frame
+        wanted = {}
+        if way == "wall":
+            axis, upwards = facing(self.towards)
+            index = self.box.high[axis] - 1 if upwards else self.box.low[axis]
+            wanted["layer:wall"] = (axis, index, (index + upwards) * frame.spacing, 0.55)
+        for axis, place in self._planes():
+            wanted[f"layer:slice {'zyx'[axis]}"] = (axis, int(place // frame.spacing), place, 0.8)
+        for name, (axis, index, place, strength) in wanted.items():
+            tissues = tuple(layer for layer in self.layers if layer in (*TISSUE_LAYERS, "bone_change"))
+            key = (self._serial, self.shading, axis, index, tissues, self.box)
+            part = (frame, self.shading, self.layers, self.box, axis, index, strength)
+            picture = self.props.keep(name, key, lambda part=part: ingredients.painted(*part))
+            mesh = meshes.plane(axis, place, self.box.bounds(frame.spacing))
+            actor = self.props.put(name, mesh, texture=picture, lighting=False)
+            actor.texture = picture
+        self.props.drop_others("layer:wall", wanted)
+        self.props.drop_others("layer:slice", wanted)
+        if way == "volume":
+            key = (self._serial, self.shading, self.box)
+            volume = self.props.keep("volume", key, lambda: volume_of(frame, self.shading, self.box))
+            self.props.add("layer:volume", volume)
+        else:
+            self.props.drop("layer:volume")
+
+    def _width(self, kind: str, status: str) -> float:
+        """Width of a cell in pixels."""
+        true = palette.cell_style(kind, status).size * self.frame.spacing / self.um_per_pixel
+        return max(true, self.plotter.window_size[1] * LEAST_SHARE.get(kind, LEAST_OTHERS))
+
+    def _draw_cells(self) -> None:
+        frame = self.frame
+        key = (self._serial, self.box, self.layers)
+        found = self.props.keep(
+            "cells", key, lambda: list(groups(self.box.inside(frame.cells, frame.spacing), self.layers))
+        )
+        wanted, self._drawn = [], []
+        for kind, status, cells in found:
+            every = -(-len(cells) // MOST_POINTS)
+            if every > 1:
+                self.notes.append(f"{kind} ({status}): 1 of every {every} cells drawn")
+            shown = cells.iloc[::every]
+            self._drawn.append((shown, kind, status))
+            style, width = palette.cell_style(kind, status), self._width(kind, status)
+            if width > 1.2 * style.size * frame.spacing / self.um_per_pixel and kind in LEAST_SHARE:
+                enlarged = f"{PLURALS[kind]} are drawn larger than they are, to be seen"
+                self.notes += [enlarged] * (enlarged not in self.notes)
+            name = f"layer:{kind} {status}"
+            points = self.props.keep(
+                name, key, lambda rows=shown: pv.PolyData(rows[["x", "y", "z"]].to_numpy(np.float32))
+            )
+            look = {"color": style.colour, "render_points_as_spheres": True, "ambient": 0.35, "specular": 0.2}
+            self.props.put(name, points, **look).prop.point_size = width
+            wanted.append(name)
+        for name in self._cell_names.difference(wanted):
+            self.props.drop(name)
+        self._cell_names = set(wanted)
+
+    def _draw_niches(self) -> None:
+        frame = self.frame
+        if "niches" not in self.layers:
+            self.props.drop("layer:niches")
+            return
+        places = self.box.inside(frame.slots, frame.spacing)[["x", "y", "z"]].to_numpy()
+        mesh = meshes.cages(places, 1.15 * frame.spacing) if len(places) else None
+        actor = self.props.put("layer:niches", mesh, color="#222222", lighting=False)
+        if actor is not None:
+            actor.prop.line_width = max(1.0, min(2.0, 0.08 * frame.spacing / self.um_per_pixel))
+
+    def _paths(self) -> list[tuple[int, str, np.ndarray]]:
+        """The stretches of the scene's tracks, cut at the box."""
+        if not self.scene.tracks:
+            return []
+        table = self._tracks[self._tracks["id"].isin(self.scene.tracks)].copy()
+        table.loc[~self.box.holds(table, self.frame.spacing), ["x", "y", "z"]] = np.nan
+        return paths(table, self.frame.time)
+
+    def _draw_tracks(self) -> None:
+        lines: dict[str, list[np.ndarray]] = {}
+        for _, kind, points in self._paths():
+            lines.setdefault(kind, []).append(points)
+        wanted = [f"layer:track {kind}" for kind in lines]
+        for name, (kind, points) in zip(wanted, lines.items(), strict=True):
+            colour = palette.cell_style(kind, "free").colour
+            actor = self.props.put(name, meshes.polylines(points), color=colour, lighting=False)
+            actor.prop.line_width = TRACK_SHARE * self.plotter.window_size[1]
+            actor.prop.point_size = 2 * actor.prop.line_width
+        self.props.drop_others("layer:track", wanted)

@@ -22,7 +22,7 @@ from marrowsim.viz.legend import Bar, Entry, colour_bar, legend_entries, level_t
 from marrowsim.viz.picking import Picked, pick
 from marrowsim.viz.props import Props, digest
 from marrowsim.viz.sections import Shade, shade
-from marrowsim.viz.tracks import paths
+from marrowsim.viz.tracks import LONGEST_STEP, paths
 from marrowsim.viz.volumes import volume_of
 
 # Cells of one kind drawn at most; beyond it every n-th is drawn and the picture says so.
@@ -427,9 +427,14 @@ class Stage:
 
     def _draw_tracks(self) -> None:
         lines: dict[str, list[np.ndarray]] = {}
-        for _, kind, points in self._paths():
+        found = self._paths()
+        for _, kind, points in found:
             lines.setdefault(kind, []).append(points)
         wanted = [f"layer:track {kind}" for kind in lines]
+        if sum(map(len, lines.values())) > len({name for name, _, _ in found}):
+            self.notes.append(
+                f"tracks have gaps where a cell went by the blood, or more than {LONGEST_STEP:g} µm a frame"
+            )
         for name, (kind, points) in zip(wanted, lines.items(), strict=True):
             colour = palette.cell_style(kind, "free").colour
             actor = self.props.put(name, meshes.polylines(points), color=colour, lighting=False)

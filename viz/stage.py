@@ -301,6 +301,8 @@ class Stage:
         actor = self.props.put("layer:bone", mesh, scalars="colour", rgb=True, **SURFACE_LOOK)
         if actor is not None:
             actor.prop.interpolation = "gouraud"
+            # Closed, so its back is never seen.
+            actor.prop.culling = "back"
 
     def _draw_translucent(self) -> None:
         frame, parts, keys = self.frame, [], []

@@ -54,12 +54,12 @@ PLATES = {
         "Tumour cells given into the blood leave it within hours. Those arrested in a vessel are light blue, "
         "those on the move blue, those that have taken a niche dark blue; the first panel counts them on their "
         "way.",
-        600, 3.0,
+        1000, 3.0,
     ),
     "displacement": Plate(
         "A tumour that grows in the marrow takes the niches of progenitors. In each frame: cages are niche "
         "places, orange progenitors in them, dark blue the tumour cells that hold one.",
-        400, 15.0, {"layers": "bone,niches,hpc,tumour"}, (0, 6, 9, 15),
+        400, 12.0, {"layers": "bone,niches,hpc,tumour"}, (0, 3, 6, 12),
     ),
     "mobilisation": Plate(
         "One dose of plerixafor, a day after the start, blocks CXCR4: progenitors lose hold of their niches (the "
@@ -69,7 +69,7 @@ PLATES = {
     "primary": Plate(
         "A nodule of tumour cells in soft tissue, cut open. The slices show oxygen: dark where there is little, "
         "pale near capillaries (red). The middle of the nodule starves, and vessels sprout towards it.",
-        600, 14.0,
+        600, 4.0,
         {"layers": "capillaries,sprouts,tip,tumour,oxygen", "field_as": "slices", "clip": ("-y", 300.0)},
     ),
     "metastasis": Plate(
@@ -84,7 +84,8 @@ PLATES = {
     ),
     "remodelling": Plate(
         "Healthy bone after four weeks. Osteoclasts (black) have resorbed what is violet, osteoblasts (pale) have "
-        "laid down what is green-blue; the two balance, and BV/TV stays.",
+        "laid down what is green-blue. What they take and give is nearly equal (second panel); in a box as small "
+        "as this BV/TV drifts a little.",
         400, 28.0, {"layers": BONE},
     ),
     "osteolysis": Plate(

@@ -46,3 +46,22 @@ def facing(towards: np.ndarray) -> tuple[int, bool]:
     """The axis of the lattice (0 z, 1 y, 2 x) that a view looks along, and whether towards higher indices."""
     axis = int(np.argmax(np.abs(towards)))
     return 2 - axis, bool(towards[axis] < 0)
+
+
+def fitting_scale(bounds: np.ndarray, camera, size: tuple[int, int], foot: float = 0.0) -> float:
+    """The scale (um a pixel) at which a box, its bounds (2, 3) in um, just fits into a picture of a size in pixels.
+
+    `foot` is the share of the picture's height that stays empty at its foot.
+    """
+    right, up, _ = axes_of(camera)
+    half = np.ptp(bounds, axis=0) / 2
+    extent = [2 * half @ np.abs(axis) for axis in (right, up)]
+    return 1.04 * max(extent[0] / size[0], extent[1] / size[1] / (1 - foot))
+
+
+def eye(camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Directions in space of right, up and towards the eye, of a VTK camera."""
+    towards = -np.array(camera.GetDirectionOfProjection())
+    right = np.cross(camera.GetViewUp(), towards)
+    right /= np.linalg.norm(right)
+    return right, np.cross(towards, right), towards

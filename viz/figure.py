@@ -74,7 +74,7 @@ def caption(frame, layers: Sequence[str]) -> str:
         )
     elif total:
         parts.append(f"{total:,} tumour cells")
-    if "niches" in layers and len(frame.slots):
+    if "niches" in layers and "hpc" in layers:
         held = count.get(("hpc", "bound"), 0)
         parts.append(f"HPCs hold {held:,} of {len(frame.slots):,} niche places")
     if "bone_change" in layers and not parts:

@@ -20,6 +20,11 @@ THIN, THIN_SMOOTHING = (CAPILLARY, SPROUT), 0.5
 USUAL_LEVELS = (0.8, 0.93, 0.99)
 LEVEL_OPACITY = 0.38
 
+# Smallest width of a cell as a share of the picture's height, so that the few are seen in a large block.
+LEAST_SHARE = {"tumour": 0.011, "hpc": 0.0045, "osteoclast": 0.011, "osteoblast": 0.006}
+LEAST_OTHERS = 0.0018
+PLURALS = {"tumour": "tumour cells", "hpc": "HPCs", "osteoclast": "osteoclasts", "osteoblast": "osteoblasts"}
+
 
 def bone(frame, layers: Sequence[str], box: Box) -> pv.PolyData:
     """The present bone, of another colour where it was formed; only what was formed without the layer "bone"."""
@@ -79,3 +84,10 @@ def painted(frame, shading: Shade, layers: Sequence[str], box: Box, axis: int, i
     texture = pv.Texture(np.ascontiguousarray((255 * picture).round().astype(np.uint8)[::-1]))
     texture.interpolate = True
     return texture
+
+
+def cell_width(kind: str, status: str, spacing: float, um_per_pixel: float, height: int) -> tuple[float, bool]:
+    """Width of a cell in pixels in a picture of a height, and whether that is larger than true, to be seen."""
+    true = palette.cell_style(kind, status).size * spacing / um_per_pixel
+    width = max(true, height * LEAST_SHARE.get(kind, LEAST_OTHERS))
+    return width, width > 1.2 * true and kind in LEAST_SHARE

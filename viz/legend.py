@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,3 +129,15 @@ def colour_bar(shading: Shade, where: str) -> Bar:
 def level_text(value: float) -> str:
     """A level of a field in three digits."""
     return f"{value:.3g}"
+
+
+def level_entries(style: palette.FieldStyle, colours: Mapping[float, str]) -> tuple[str, list[Entry]]:
+    """Heading and lines of the isosurfaces of a field, from their levels and colours."""
+    unit = f" {style.unit}" if style.unit else ""
+    lines = [Entry(f"{style.label} = {level_text(level)}{unit}", "s", colour) for level, colour in colours.items()]
+    return "SURFACES OF EQUAL CONCENTRATION" if unit else "SURFACES OF EQUAL LEVEL", lines
+
+
+def track_entries(ways: Mapping[int, tuple[str, str]]) -> tuple[str, list[Entry]]:
+    """Heading and lines of the tracks, from the cells' ids, types and colours."""
+    return "TRACKS", [Entry(f"Way of cell {name} ({kind})", "-", colour) for name, (kind, colour) in ways.items()]

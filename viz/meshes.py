@@ -70,11 +70,6 @@ def cages(points: np.ndarray, edge: float) -> pv.PolyData:
     return pv.PolyData(places, lines=lines.ravel())
 
 
-def corners_of(bounds: np.ndarray) -> np.ndarray:
-    """The eight corners of a box given by its lowest and highest (x, y, z)."""
-    return np.array([[x, y, z] for x in bounds[:, 0] for y in bounds[:, 1] for z in bounds[:, 2]])
-
-
 def back_to_front(mesh: pv.PolyData, towards: np.ndarray) -> pv.PolyData:
     """The triangles in the order from the farthest to the nearest, seen along a direction.
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from marrowsim.errors import Fault, RenderError
 from marrowsim.viz import opengl, panels
+from marrowsim.viz.cameras import fitting_scale
 from marrowsim.viz.description import Scene
 from marrowsim.viz.figure import STANDARD, new_figure, parts_of, time_stamp
 from marrowsim.viz.files import size_faults, target_faults, write_figure
@@ -73,10 +74,8 @@ def fixed(scene: Scene, rows: Sequence[Row]) -> tuple[Scene, list[Box]]:
 
 def common_scale(scene: Scene, rows: Sequence[Row], boxes: Sequence[Box], size, foot: float) -> float:
     """um a pixel at which the part of every run fits into a picture of a size."""
-    from marrowsim.viz.stage import um_per_pixel  # noqa: PLC0415
-
     return max(
-        um_per_pixel(box, row.frames[0]().spacing, scene.camera, size, foot)
+        fitting_scale(box.bounds(row.frames[0]().spacing), scene.camera, size, foot)
         for row, box in zip(rows, boxes, strict=True)
     )
 

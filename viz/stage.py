@@ -15,23 +15,18 @@ import pyvista as pv
 from marrowsim.errors import Fault, RenderError, nearest
 from marrowsim.tissues import BONE
 from marrowsim.viz import ingredients, meshes, palette
-from marrowsim.viz.cameras import axes_of, facing
+from marrowsim.viz.cameras import axes_of, eye, facing, fitting_scale
 from marrowsim.viz.description import Scene
 from marrowsim.viz.layers import TISSUE_LAYERS, Box, choose, field_of, groups, whole
-from marrowsim.viz.legend import Bar, Entry, colour_bar, legend_entries, level_text
+from marrowsim.viz.legend import Bar, Entry, colour_bar, legend_entries, level_entries, level_text, track_entries
 from marrowsim.viz.picking import Picked, pick
 from marrowsim.viz.props import Props, digest
 from marrowsim.viz.sections import Shade, shade
-from marrowsim.viz.tracks import paths
+from marrowsim.viz.tracks import LONGEST_STEP, paths
 from marrowsim.viz.volumes import volume_of
 
 # Cells of one kind drawn at most; beyond it every n-th is drawn and the picture says so.
 MOST_POINTS = 300_000
-
-# Smallest width of a cell as a share of the picture's height, so that the few are seen in a large block.
-LEAST_SHARE = {"tumour": 0.011, "hpc": 0.0045, "osteoclast": 0.011, "osteoblast": 0.006}
-LEAST_OTHERS = 0.0018
-PLURALS = {"tumour": "tumour cells", "hpc": "HPCs", "osteoclast": "osteoclasts", "osteoblast": "osteoblasts"}
 
 # Width of a track as a share of the picture's height.
 TRACK_SHARE = 0.004
@@ -50,24 +45,12 @@ def new_plotter(size: tuple[int, int], *, off_screen: bool = True) -> pv.Plotter
     return pv.Plotter(off_screen=off_screen, window_size=list(size), lighting="light kit")
 
 
-def um_per_pixel(box: Box, spacing: float, camera, size: tuple[int, int], foot: float = 0.0) -> float:
-    """The scale (um a pixel) at which a box just fits into a picture, seen by a camera.
-
-    `foot` is the share of the picture's height that stays empty at its foot.
-    """
-    right, up, _ = axes_of(camera)
-    bounds = box.bounds(spacing)
-    corners = meshes.corners_of(bounds) - bounds.mean(0)
-    extent = np.abs(corners @ np.array([right, up]).T).max(0) * 2
-    return 1.04 * max(extent[0] / size[0], extent[1] / size[1] / (1 - foot))
-
-
 class Stage:
     """A plotter that shows one frame of a scene and rebuilds only what changed.
 
     Actors are named "layer:<name>" ("layer:bone", "layer:niches", "layer:tumour bound", one a type and status of
     cells), "layer:translucent" (vessels, lost bone and isosurfaces in one mesh, whose triangles are sorted from back
-    to front), "layer:wall", "layer:slice x" and so on, "layer:volume", "layer:track <id> <n>" and "outline".
+    to front), "layer:wall", "layer:slice x" and so on, "layer:volume", "layer:track <type>" and "outline".
 
     Parameters
     ----------
@@ -186,26 +169,19 @@ class Stage:
     @property
     def towards(self) -> np.ndarray:
         """Direction in space from the picture towards the eye."""
-        return -np.array(self.plotter.camera.GetDirectionOfProjection())
+        return eye(self.plotter.camera)[2]
 
     @property
     def legend(self) -> list[Entry]:
         """The lines of the legend: what is drawn, with numbers in the lattice and in the part that is drawn."""
         more = []
         if self.levels:
-            style = self.shading.style
-            unit = f" {style.unit}" if style.unit else ""
-            lines = [
-                Entry(f"{style.label} = {level_text(level)}{unit}", "s", ingredients.level_colour(self.shading, level))
-                for level in self.levels
-            ]
-            more.append(("SURFACES OF EQUAL CONCENTRATION" if unit else "SURFACES OF EQUAL LEVEL", lines))
-        ways = {name: kind for name, kind, _ in self._paths()}
-        lines = [
-            Entry(f"Way of cell {name} ({kind})", "-", palette.cell_style(kind, "free").colour)
-            for name, kind in ways.items()
-        ]
-        return legend_entries(self.frame, self.layers, self.box, [*more, ("TRACKS", lines)])
+            more.append(level_entries(self.shading.style, {at: self._level_colour(at) for at in self.levels}))
+        ways = {name: (kind, palette.cell_style(kind, "free").colour) for name, kind, _ in self._paths()}
+        return legend_entries(self.frame, self.layers, self.box, [*more, track_entries(ways)])
+
+    def _level_colour(self, level: float) -> str:
+        return ingredients.level_colour(self.shading, level)
 
     @property
     def bar(self) -> Bar | None:
@@ -215,11 +191,7 @@ class Stage:
     def project(self, points) -> np.ndarray:
         """Pixels (n, 2), column and row from the upper left corner of the window, of points (n, 3) in um."""
         camera = self.plotter.camera
-        up = np.array(camera.GetViewUp())
-        towards = self.towards
-        right = np.cross(up, towards)
-        right /= np.linalg.norm(right)
-        up = np.cross(towards, right)
+        right, up, _ = eye(camera)
         away = (np.atleast_2d(points) - np.array(camera.focal_point)) / self.um_per_pixel
         width, height = self.plotter.window_size
         return np.column_stack([width / 2 + away @ right, height / 2 - away @ up])
@@ -232,14 +204,11 @@ class Stage:
         if self.frame is None:
             return None
         camera, (width, height) = self.plotter.camera, self.plotter.window_size
-        towards, up = self.towards, np.array(camera.GetViewUp())
-        right = np.cross(up, towards)
-        right /= np.linalg.norm(right)
-        up = np.cross(towards, right)
+        right, up, towards = eye(camera)
         across, upward = (x - width / 2) * self.um_per_pixel, (height / 2 - y) * self.um_per_pixel
         far = 4 * np.linalg.norm(np.ptp(whole(self.frame).bounds(self.frame.spacing), axis=0))
         origin = np.array(camera.focal_point) + across * right + upward * up + far * towards
-        drawn = [(cells, self._width(kind, status) / 2 * self.um_per_pixel) for cells, kind, status in self._drawn]
+        drawn = [(cells, self._width(kind, status)[0] / 2 * self.um_per_pixel) for cells, kind, status in self._drawn]
         return pick(self.frame, origin, -towards, self.box, self.layers, drawn, self._planes())
 
     # How it is drawn.
@@ -261,7 +230,7 @@ class Stage:
     def _place_camera(self) -> None:
         spacing, size = self.frame.spacing, self.plotter.window_size
         box = self._part or whole(self.frame)
-        scale = self.scale or um_per_pixel(box, spacing, self.scene.camera, size, self.foot)
+        scale = self.scale or fitting_scale(box.bounds(spacing), self.scene.camera, size, self.foot)
         _, up, towards = axes_of(self.scene.camera)
         bounds = box.bounds(spacing)
         focus = bounds.mean(0) - self.foot / 2 * size[1] * scale * up
@@ -301,6 +270,8 @@ class Stage:
         actor = self.props.put("layer:bone", mesh, scalars="colour", rgb=True, **SURFACE_LOOK)
         if actor is not None:
             actor.prop.interpolation = "gouraud"
+            # Closed, so its back is never seen.
+            actor.prop.culling = "back"
 
     def _draw_translucent(self) -> None:
         frame, parts, keys = self.frame, [], []
@@ -373,10 +344,9 @@ class Stage:
         else:
             self.props.drop("layer:volume")
 
-    def _width(self, kind: str, status: str) -> float:
-        """Width of a cell in pixels."""
-        true = palette.cell_style(kind, status).size * self.frame.spacing / self.um_per_pixel
-        return max(true, self.plotter.window_size[1] * LEAST_SHARE.get(kind, LEAST_OTHERS))
+    def _width(self, kind: str, status: str) -> tuple[float, bool]:
+        height = self.plotter.window_size[1]
+        return ingredients.cell_width(kind, status, self.frame.spacing, self.um_per_pixel, height)
 
     def _draw_cells(self) -> None:
         frame = self.frame
@@ -391,9 +361,9 @@ class Stage:
                 self.notes.append(f"{kind} ({status}): 1 of every {every} cells drawn")
             shown = cells.iloc[::every]
             self._drawn.append((shown, kind, status))
-            style, width = palette.cell_style(kind, status), self._width(kind, status)
-            if width > 1.2 * style.size * frame.spacing / self.um_per_pixel and kind in LEAST_SHARE:
-                enlarged = f"{PLURALS[kind]} are drawn larger than they are, to be seen"
+            style, (width, larger) = palette.cell_style(kind, status), self._width(kind, status)
+            if larger:
+                enlarged = f"{ingredients.PLURALS[kind]} are drawn larger than they are, to be seen"
                 self.notes += [enlarged] * (enlarged not in self.notes)
             name = f"layer:{kind} {status}"
             points = self.props.keep(
@@ -427,9 +397,14 @@ class Stage:
 
     def _draw_tracks(self) -> None:
         lines: dict[str, list[np.ndarray]] = {}
-        for _, kind, points in self._paths():
+        found = self._paths()
+        for _, kind, points in found:
             lines.setdefault(kind, []).append(points)
         wanted = [f"layer:track {kind}" for kind in lines]
+        if sum(map(len, lines.values())) > len({name for name, _, _ in found}):
+            self.notes.append(
+                f"tracks have gaps where a cell went by the blood, or more than {LONGEST_STEP:g} µm a frame"
+            )
         for name, (kind, points) in zip(wanted, lines.items(), strict=True):
             colour = palette.cell_style(kind, "free").colour
             actor = self.props.put(name, meshes.polylines(points), color=colour, lighting=False)

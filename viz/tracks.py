@@ -9,6 +9,10 @@ import pandas as pd
 
 from marrowsim.errors import Fault, RenderError
 
+# Longest way (um) between two frames that is drawn as a line. A cell that is farther off has gone by the blood in
+# between, and a straight line through the bone would tell what did not happen.
+LONGEST_STEP = 150.0
+
 COLUMNS = ["id", "time", "type", "status", "x", "y", "z"]
 
 
@@ -49,12 +53,16 @@ def tracks_of(frames: Iterable, ids: Sequence[int]) -> pd.DataFrame:
 def paths(table: pd.DataFrame, until: float) -> list[tuple[int, str, np.ndarray]]:
     """Id, type and points (n, 3) in um of every stretch up to a time (min) that a cell went without leaving the tissue.
 
-    The table is that of `tracks_of`. A cell that passed through the blood has a stretch before and one after it.
+    The table is that of `tracks_of`. A cell that passed through the blood has a stretch before and one after it, and so
+    has one that is more than `LONGEST_STEP` from where it was a frame ago.
     """
     found = []
     for name, rows in table[table["time"] <= until].groupby("id", sort=True):
         points = rows[["x", "y", "z"]].to_numpy(float)
         inside = np.isfinite(points).all(1)
         ends = np.flatnonzero(np.diff(np.concatenate([[False], inside, [False]])))
-        found += [(int(name), str(rows["type"].iloc[0]), points[a:b]) for a, b in ends.reshape(-1, 2)]
+        for first, last in ends.reshape(-1, 2):
+            stretch = points[first:last]
+            jumps = np.flatnonzero(np.linalg.norm(np.diff(stretch, axis=0), axis=1) > LONGEST_STEP) + 1
+            found += [(int(name), str(rows["type"].iloc[0]), part) for part in np.split(stretch, jumps)]
     return found

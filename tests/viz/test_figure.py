@@ -130,7 +130,7 @@ def test_bad_requests_are_refused_together(frame, tmp_path):
     with pytest.raises(RenderError, match="out of bounds") as caught:
         figure.picture(frame, None, tmp_path / "picture.gif", size=(100, 5000))
     assert len(caught.value.faults) == 2
-    with pytest.raises(RenderError, match="cannot be written"):
+    with pytest.raises(RenderError, match="no such folder"):
         figure.picture(frame, None, tmp_path / "missing" / "a.png", size=SMALL, scene=Scene(layers=["tumour"]))
     with pytest.raises(RenderError, match="there is no layer 'boen'"):
         figure.picture(frame, None, tmp_path / "a.png", scene=Scene(layers=["boen"]))

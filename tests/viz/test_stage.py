@@ -241,6 +241,8 @@ def test_tracks_follow_the_table():
     found = tracks.paths(table, 60.0)
     assert [(name, kind, len(points)) for name, kind, points in found] == [(7, "tumour", 2), (9, "tumour", 1)]
     assert [len(points) for name, _, points in tracks.paths(table, 120.0) if name == 9] == [1, 1]
+    far = table.assign(x=table["x"] + 200 * (table["time"] > 60))
+    assert [points[:, 0].tolist() for name, _, points in tracks.paths(far, 120.0) if name == 7] == [[15, 25], [235]]
     with pytest.raises(RenderError, match="no frame has a cell of that id"):
         tracks.tracks_of(walk(), (7, 1234))
 

@@ -80,4 +80,3 @@ class Timeline:
     def readouts(self) -> pd.DataFrame:
         """The readouts so far."""
         return self.run.readouts
-

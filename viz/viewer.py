@@ -222,8 +222,9 @@ class Viewer:
         """Name and value of all that is known of what was chosen; empty where nothing is."""
         if self.chosen is None:
             return []
-        rows = [("voxel (x, y, z)", ", ".join(map(str, self.chosen.voxel[::-1])))]
-        rows.append(("centre (µm)", ", ".join(f"{(at + 0.5) * self.frame.spacing:g}" for at in self.chosen.voxel[::-1])))
+        voxel, spacing = self.chosen.voxel[::-1], self.frame.spacing
+        centre = ", ".join(f"{(at + 0.5) * spacing:g}" for at in voxel)
+        rows = [("voxel (x, y, z)", ", ".join(map(str, voxel))), ("centre (µm)", centre)]
         values = [
             (SPOKEN.get(name, palette.field_style(name).label if name in palette.FIELDS else name), _text(*value))
             for name, value in self.chosen.values.items()

@@ -23,7 +23,8 @@ h1 { font-size: 15px; line-height: 1.3; margin: 0 0 6px; }
 .mc { border: 1.5px solid #222; }
 .mt { height: 3px; background: var(--colour); }
 .pair { display: flex; gap: 8px; align-items: center; margin: 3px 0; }
-select, button { font: inherit; color: inherit; background: #fff; border: 1px solid #bbb; border-radius: 5px; padding: 3px 8px; }
+select, button { font: inherit; color: inherit; background: #fff; border: 1px solid #bbb; border-radius: 5px;
+  padding: 3px 8px; }
 button { cursor: pointer; }
 button:hover { background: #eee; }
 .pair select { flex: 1; min-width: 0; }
@@ -33,13 +34,14 @@ input[type=range] { width: 100%; accent-color: #14365c; }
 .colours { height: 12px; border: 1px solid #999; margin-top: 3px; }
 .ends { display: flex; justify-content: space-between; font-variant-numeric: tabular-nums; font-size: 12px; }
 .canvas { flex: 1; min-height: 0; position: relative; container-type: size; overflow: hidden; }
-.ruler { position: absolute; left: 22px; bottom: 16px; border-bottom: 4px solid #222; text-align: center; font-size: 12px;
-  padding-bottom: 2px; pointer-events: none; text-shadow: 0 0 4px #fff, 0 0 4px #fff; }
+.ruler { position: absolute; left: 22px; bottom: 16px; border-bottom: 4px solid #222; text-align: center;
+  font-size: 12px; padding-bottom: 2px; pointer-events: none; text-shadow: 0 0 4px #fff, 0 0 4px #fff; }
 .stamp { position: absolute; left: 22px; top: 14px; font-size: 15px; pointer-events: none;
   text-shadow: 0 0 4px #fff, 0 0 4px #fff; }
 .message { position: absolute; left: 10%; right: 10%; bottom: 64px; padding: 8px 12px; white-space: pre-wrap;
   background: #fff4e0; border: 1px solid #d9a441; border-radius: 6px; }
-.foot { display: flex; gap: 12px; align-items: center; padding: 8px 16px; border-top: 1px solid #ddd; background: #f7f6f4; }
+.foot { display: flex; gap: 12px; align-items: center; padding: 8px 16px; border-top: 1px solid #ddd;
+  background: #f7f6f4; }
 .foot button { min-width: 64px; }
 .time { white-space: nowrap; min-width: 84px; text-align: right; font-variant-numeric: tabular-nums; }
 .running { color: #fff; background: #00707a; border-radius: 9px; padding: 1px 9px; font-size: 11.5px; }

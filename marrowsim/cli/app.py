@@ -201,6 +201,29 @@ def render(
 
 @app.command()
 @guarded
+def view(
+    folder: Folder,
+    frame: Annotated[int | None, typer.Option(help="Step number of the first frame (default: the last).")] = None,
+    layers: Annotated[
+        str | None, typer.Option(metavar="NAME,...", help="What to draw at first (default: the usual).")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port of the page on this machine (default: the first free one from 8765).")
+    ] = None,
+    rendering: Annotated[
+        str, typer.Option(help="Who draws: browser, server, or auto (small lattices by the browser).")
+    ] = "auto",
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser of this machine.")] = True,
+    window: Annotated[bool, typer.Option("--window", help="A window of the desktop instead of a page.")] = False,
+) -> None:
+    """Look at a run in 3D, also while it goes on: a page for your own browser, under a key of its own."""
+    from marrowsim.cli.viewing import view_run  # noqa: PLC0415
+
+    view_run(folder, frame, layers, port=port, rendering=rendering, browser=browser, window=window)
+
+
+@app.command()
+@guarded
 def benchmark(
     out: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder of the results (default: by the date).")

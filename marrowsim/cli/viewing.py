@@ -1,0 +1,83 @@
+"""`view`."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+from marrowsim.cli.console import messages, output, short
+from marrowsim.errors import Fault, RenderError, nearest
+from marrowsim.storage import open_run
+
+REMEDY = "pip install 'marrowsim[web]'"
+
+RENDERINGS = ("auto", "browser", "server")
+
+# Voxels up to which the browser draws by itself where it is left open.
+SMALL = 64**3
+
+
+def view_run(
+    path: Path,
+    step: int | None,
+    layers: str | None,
+    *,
+    port: int | None,
+    rendering: str,
+    browser: bool,
+    window: bool,
+) -> None:
+    """Show a run in a browser (or in a window of the desktop) until it is interrupted (or closed)."""
+    if rendering not in RENDERINGS:
+        remedy = nearest(rendering, RENDERINGS) or "choose one of these"
+        raise RenderError(Fault("there is no such rendering", ", ".join(RENDERINGS), rendering, remedy))
+    run = open_run(path)
+    frames = run.frames
+    index = None if step is None else frames.steps.index(frames.at(step).step)
+    from marrowsim.viz import opengl  # noqa: PLC0415
+    from marrowsim.viz.description import Scene  # noqa: PLC0415
+
+    scene = Scene(layers=layers)
+    if window:
+        from marrowsim.viz.window import open_window  # noqa: PLC0415
+
+        open_window(run, scene, index)
+        return
+    require_trame()
+    from marrowsim.viz import access  # noqa: PLC0415
+    from marrowsim.viz.viewer import Viewer  # noqa: PLC0415
+    from marrowsim.viz.webview import WebView  # noqa: PLC0415
+
+    port = access.free_port(port)
+    able = opengl.rendering_available()
+    if rendering == "server" and not able:
+        raise RenderError(Fault("there is no OpenGL here to draw with", given="server", remedy=opengl.REMEDY))
+    viewer = Viewer(run, scene, index=index)
+    in_browser = rendering == "browser" or not able or (rendering == "auto" and viewer.frame.tissue.size <= SMALL)
+    key = access.new_key()
+    url = access.address(port, key)
+
+    def ready() -> None:
+        output().print(url, soft_wrap=True)
+        messages().print(
+            f"{short(path)}, drawn by the {'browser' if in_browser else 'server'}; Ctrl-C ends it.\n"
+            f"From another machine: {access.tunnel(port)}\nand then open the address above there."
+        )
+        if browser:
+            webbrowser.open(url)
+
+    WebView(viewer, in_browser=in_browser, able=able).serve(key, port, ready)
+
+
+def require_trame() -> None:
+    """Say what is missing where the packages of the page are not installed.
+
+    Raises
+    ------
+    RenderError
+    """
+    try:
+        import trame.app  # noqa: F401, PLC0415
+        import trame_vtk  # noqa: F401, PLC0415
+    except ImportError as error:
+        raise RenderError(Fault("the page needs trame", given=str(error), remedy=REMEDY)) from error

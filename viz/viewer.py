@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import base64
 from dataclasses import replace
 from io import BytesIO
 
@@ -13,6 +13,7 @@ import pyvista as pv
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from PIL import Image
 
 from marrowsim.storage import Frame, Run
 from marrowsim.viz import palette
@@ -36,6 +37,9 @@ RULER = 0.3
 # Pixels an inch of a screenshot's words.
 DPI = 110
 LEGEND_WIDTH = 330
+
+# Of a picture for the page (JPEG, %).
+QUALITY = 90
 
 SPOKEN = {"cxcr4": "CXCR4", "id": "cell"}
 
@@ -242,9 +246,11 @@ class Viewer:
         cell = row.iloc[0]
         return describe(self.frame, (cell["x"], cell["y"], cell["z"]), "cell", cell)
 
-    def on_render(self, tell: Callable[[], None]) -> None:
-        """Call a function after every picture that is drawn."""
-        self.stage.plotter.render_window.AddObserver("EndEvent", lambda *_: tell())
+    def jpeg(self) -> str:
+        """The view as it is, as the data URI of a JPEG file."""
+        file = BytesIO()
+        Image.fromarray(self.stage.plotter.screenshot(None, return_img=True)).save(file, "JPEG", quality=QUALITY)
+        return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
     def png(self) -> bytes:
         """The view as it is, with title, time, scale bar, directions, colour scale and legend, as a PNG file."""
@@ -259,7 +265,7 @@ class Viewer:
             view.imshow(image, extent=(0, width, 0, height), aspect="auto")
             view.set_axis_off()
             draw_scale_bar(view, self.stage.um_per_pixel)
-            draw_orientation(view, *self._directions())
+            draw_orientation(view, *self.directions())
             view.text(0.02, 0.98, f"{self.title}\n{time_stamp(self.frame.time)}", transform=view.transAxes, va="top")
             foot = 0.0
             if self.stage.bar is not None:
@@ -275,8 +281,8 @@ class Viewer:
             figure.savefig(file, format="png", dpi=DPI)
         return file.getvalue()
 
-    def _directions(self) -> tuple[np.ndarray, np.ndarray]:
-        """Right and up, of the camera as it stands."""
+    def directions(self) -> tuple[np.ndarray, np.ndarray]:
+        """Right and up in space, of the camera as it stands."""
         towards, up = self.stage.towards, np.array(self.stage.plotter.camera.GetViewUp())
         right = np.cross(up, towards)
         right /= np.linalg.norm(right)

@@ -9,24 +9,29 @@ from marrowsim.viz.cameras import CAMERAS
 from marrowsim.viz.description import FIELD_WAYS
 from marrowsim.viz.webstyle import STYLE
 
-# Quality (JPEG, %) of pictures from the server, at rest and while the mouse turns them.
-QUALITY = {"still_quality": 92, "interactive_quality": 60, "interactive_ratio": 1, "still_ratio": 1}
-
 # What the browser tells of its own camera, where it draws the scene itself.
 CAMERA = "$event.pokedRenderer.getActiveCamera()"
 CAMERA = f"[{CAMERA}.getPosition(), {CAMERA}.getFocalPoint(), {CAMERA}.getViewUp(), {CAMERA}.getParallelScale()]"
 
 # A press of the mouse that does not turn the view, and where in the view it was (shares from the upper left corner).
-PRESS = "pressed = [$event.clientX, $event.clientY]"
+DOWN = "pressed = held = [$event.clientX, $event.clientY]"
 CLICK = (
     "Math.abs($event.clientX - pressed[0]) + Math.abs($event.clientY - pressed[1]) < 5 && trigger('pick', "
     "[($event.clientX - $event.currentTarget.getBoundingClientRect().left) / $event.currentTarget.clientWidth, "
     "($event.clientY - $event.currentTarget.getBoundingClientRect().top) / $event.currentTarget.clientHeight])"
 )
 
+# The mouse turns the view (left button), or shifts it (other buttons, or with the shift key).
+MOVE = (
+    "$event.buttons && (trigger('turn', [($event.clientX - held[0]) / $event.currentTarget.clientHeight, "
+    "($event.clientY - held[1]) / $event.currentTarget.clientHeight, $event.shiftKey || $event.buttons > 1]), "
+    "held = [$event.clientX, $event.clientY])"
+)
+WHEEL = "trigger('zoom', [Math.sign($event.deltaY)])"
 
-def build(page) -> vtk.VtkLocalView | vtk.VtkRemoteView:
-    """Lay out the page of a `WebView`; returns the widget of the 3D view."""
+
+def build(page) -> vtk.VtkLocalView | None:
+    """Lay out the page of a `WebView`; returns the widget in which the browser draws, where it does."""
     with DivLayout(page.server, classes="page"):
         client.Style(STYLE)
         with html.Div(classes="left"):
@@ -42,19 +47,22 @@ def build(page) -> vtk.VtkLocalView | vtk.VtkRemoteView:
     return view
 
 
-def _canvas(page) -> vtk.VtkLocalView | vtk.VtkRemoteView:
-    window = page.viewer.stage.plotter.render_window
-    with html.Div(classes="canvas", raw_attrs=[f'@pointerdown.capture="{PRESS}"', f'@click.capture="{CLICK}"']):
+def _canvas(page) -> vtk.VtkLocalView | None:
+    mouse = [f'@pointerdown.capture="{DOWN}"', f'@click.capture="{CLICK}"']
+    if not page.in_browser:
+        mouse += [f'@pointermove="{MOVE}"', f'@wheel.prevent="{WHEEL}"', "@contextmenu.prevent", "@dragstart.prevent"]
+    view = None
+    with html.Div(classes="canvas", raw_attrs=mouse):
+        client.SizeObserver("view_size")
         if page.in_browser:
-            client.SizeObserver("view_size")
             view = vtk.VtkLocalView(
-                window,
+                page.viewer.stage.plotter.render_window,
                 ref="scene",
                 interactor_events=("moves", ["EndAnimation"]),
                 EndAnimation=(page.follow_camera, CAMERA),
             )
         else:
-            view = vtk.VtkRemoteView(window, ref="scene", **QUALITY)
+            html.Img(src=("picture",), v_if=("picture",), classes="picture", draggable="false")
         html.Div("{{ ruler.label }}", classes="ruler", style=("{width: ruler.share + 'cqh'}",))
         html.Div("{{ time }}", classes="stamp")
     return view

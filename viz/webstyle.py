@@ -34,6 +34,7 @@ input[type=range] { width: 100%; accent-color: #14365c; }
 .colours { height: 12px; border: 1px solid #999; margin-top: 3px; }
 .ends { display: flex; justify-content: space-between; font-variant-numeric: tabular-nums; font-size: 12px; }
 .canvas { flex: 1; min-height: 0; position: relative; container-type: size; overflow: hidden; }
+.picture { position: absolute; inset: 0; width: 100%; height: 100%; cursor: grab; user-select: none; }
 .ruler { position: absolute; left: 22px; bottom: 16px; border-bottom: 4px solid #222; text-align: center;
   font-size: 12px; padding-bottom: 2px; pointer-events: none; text-shadow: 0 0 4px #fff, 0 0 4px #fff; }
 .stamp { position: absolute; left: 22px; top: 14px; font-size: 15px; pointer-events: none;

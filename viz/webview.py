@@ -21,9 +21,12 @@ log = logging.getLogger("marrowsim.viz")
 LOOK_EVERY = 2.0
 PLAY_EVERY = 0.25
 
-# Seconds without a move after which the mouse counts as resting, and between two looks for an encoded picture.
-REST = 0.2
-ENCODED_EVERY = 0.03
+# Seconds without a move after which the mouse counts as resting.
+REST = 0.25
+
+# Degrees of a turn for a move by the view's height, and how much nearer one notch of the wheel comes.
+DEGREES = 240.0
+ZOOM = 1.12
 
 
 @contextmanager
@@ -53,8 +56,8 @@ class WebView:
         self.in_browser = in_browser
         self._wanted: int | None = None
         self._tasks: set[asyncio.Task] = set()
-        self._eye = self._seen_from()
         self._rest: asyncio.TimerHandle | None = None
+        self._asked = False
         self._busy = asyncio.Lock()
         with _no_arguments():
             self.server = get_server(f"marrowsim-{id(self)}", client_type="vue3")
@@ -62,12 +65,10 @@ class WebView:
         self.state.trame__title = f"marrowsim: {viewer.title}"
         self.state.update(self._everything())
         self.state.update({"at": viewer.index, "playing": False, "picked": [], "message": ""})
-        self.state.update({"pressed": [0, 0], "able": able})
+        self.state.update({"pressed": [0, 0], "held": [0, 0], "able": able, "picture": ""})
         self.view = build(self)
         self.state.change("at")(self._slider)
-        if in_browser:
-            self.state.change("view_size")(self._resized)
-        viewer.on_render(self._rendered)
+        self.state.change("view_size")(self._resized)
 
     # What the page shows
 
@@ -109,29 +110,48 @@ class WebView:
         }
 
     def _draw(self) -> None:
-        """A new picture, or new geometry, for the browser."""
+        """A new picture, or new geometry, as soon as the loop is free: one for all changes till then."""
+        if not self._asked:
+            self._asked = True
+            asyncio.get_running_loop().call_soon(self._deliver)
+
+    def _deliver(self) -> None:
+        self._asked = False
         self.viewer.stage.plotter.renderer.ResetCameraClippingRange()
-        self.view.update()
+        with self.state:
+            self.state.ruler = self.viewer.ruler()
+            if self.in_browser:
+                self.view.update()
+            else:
+                self.state.picture = self.viewer.jpeg()
 
-    def _seen_from(self) -> tuple:
-        """What the size of cells, the far wall and the order of triangles depend on."""
-        stage = self.viewer.stage
-        return (*stage.plotter.window_size, stage.um_per_pixel, *stage.towards.round(6))
+    def turn(self, x: float, y: float, pan: bool) -> None:
+        """Follow the mouse, which has moved by parts of the view's height: turn the eye, or shift what is seen."""
+        plotter = self.viewer.stage.plotter
+        if pan:
+            right, up = self.viewer.directions()
+            away = (up * y - right * x) * 2 * plotter.camera.parallel_scale
+            plotter.camera.SetFocalPoint(plotter.camera.focal_point + away)
+            plotter.camera.SetPosition(plotter.camera.position + away)
+        else:
+            plotter.camera.Azimuth(-DEGREES * x)
+            plotter.camera.Elevation(DEGREES * y)
+            plotter.camera.OrthogonalizeViewUp()
+        self._moved()
 
-    def _rendered(self) -> None:
-        """After every picture that the server makes: the scale bar; and, when the mouse rests, what follows the eye."""
-        ruler = self.viewer.ruler()
-        if ruler != self.state.ruler:
-            with self.state:
-                self.state.ruler = ruler
-        if not self.in_browser and self._seen_from() != self._eye:
-            self._eye = self._seen_from()
-            if self._rest is not None:
-                self._rest.cancel()
-            self._rest = asyncio.get_running_loop().call_later(REST, self._turned)
+    def zoom(self, notches: float) -> None:
+        """Come nearer (below 0) or go farther."""
+        self.viewer.stage.plotter.camera.Zoom(ZOOM**-notches)
+        self._moved()
+
+    def _moved(self) -> None:
+        """A picture now; cells, far wall and the order of triangles follow when the mouse rests."""
+        if self._rest is not None:
+            self._rest.cancel()
+        self._rest = asyncio.get_running_loop().call_later(REST, self._turned)
+        self._draw()
 
     def _turned(self) -> None:
-        """The camera rests somewhere else, or the view has another size."""
         self._rest = None
         self.viewer.stage.turned()
         self._draw()
@@ -143,17 +163,14 @@ class WebView:
         camera.SetFocalPoint(focus)
         camera.SetViewUp(up)
         camera.SetParallelScale(scale)
-        self.viewer.stage.turned()
-        self.state.ruler = self.viewer.ruler()
-        self.view.update()
+        self._turned()
 
     def _resized(self, view_size, **_) -> None:
-        """The browser's view has another size, and the browser draws."""
+        """The view has another size."""
         size = view_size and [int(view_size["size"][edge]) for edge in ("width", "height")]
         if size and min(size) > 0 and size != list(self.viewer.stage.plotter.window_size):
             self.viewer.stage.plotter.window_size = size
             self.camera(None)
-            self.state.ruler = self.viewer.ruler()
 
     # What the user does
 
@@ -262,7 +279,8 @@ class WebView:
         ready : called when the page can be opened.
         """
         os.environ["WSLINK_READY_MSG"] = ""
-        self.server.trigger("pick")(self._pick)
+        for name, act in (("pick", self._pick), ("turn", self.turn), ("zoom", self.zoom)):
+            self.server.trigger(name)(act)
         self.server.trigger("screenshot")(self._screenshot)
         self.server.controller.on_server_bind.add(lambda web: web.app.middlewares.append(access.guard(key)))
         self.server.controller.on_server_ready.add(lambda **_: self._begin(ready))
@@ -278,9 +296,6 @@ class WebView:
             )
 
     def _begin(self, ready: Callable[[], None]) -> None:
-        for protocol in self.server.protocol.getLinkProtocols():
-            if hasattr(protocol, "delta_stale_time_before_render"):
-                protocol.delta_stale_time_before_render = ENCODED_EVERY
         self._later(self._watch())
         ready()
 

@@ -246,15 +246,21 @@ class Viewer:
         cell = row.iloc[0]
         return describe(self.frame, (cell["x"], cell["y"], cell["z"]), "cell", cell)
 
+    def image(self) -> np.ndarray:
+        """The view as it is: uint8, shape (height, width, 3)."""
+        plotter = self.stage.plotter
+        plotter.render_window.Render()  # PyVista's screenshot alone may return the picture before the last change
+        return plotter.screenshot(None, return_img=True)
+
     def jpeg(self) -> str:
         """The view as it is, as the data URI of a JPEG file."""
         file = BytesIO()
-        Image.fromarray(self.stage.plotter.screenshot(None, return_img=True)).save(file, "JPEG", quality=QUALITY)
+        Image.fromarray(self.image()).save(file, "JPEG", quality=QUALITY)
         return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
 
     def png(self) -> bytes:
         """The view as it is, with title, time, scale bar, directions, colour scale and legend, as a PNG file."""
-        image = self.stage.plotter.screenshot(None, return_img=True)
+        image = self.image()
         height, width = image.shape[:2]
         with mpl.rc_context({"font.family": "DejaVu Sans"}):
             size = ((width + LEGEND_WIDTH) / DPI, height / DPI)

@@ -172,3 +172,19 @@ def draw(axes, readouts: pd.DataFrame, panel: tuple[str, str, list[str]]) -> Non
     axes.locator_params(axis="y", nbins=4)
     axes.locator_params(axis="x", nbins=6)
     axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw_beside(axes, readouts: pd.DataFrame, panel: tuple[str, str, list[str]], dashes) -> None:
+    """Add the curves of another run to a panel, in the same colours and dashed; the axes grow to hold them."""
+    times, label = time_axis(readouts)
+    if label != axes.get_xlabel():
+        times = times * (24.0 if label.endswith("(d)") else 1 / 24)
+    low, high = axes.get_ylim()
+    left, right = axes.get_xlim()
+    for at, column in enumerate(panel[2]):
+        if column in readouts:
+            values = readouts[column].to_numpy(float)
+            colour = legible(curve_colour(split_unit(column)[0], at))
+            axes.plot(times, values, color=colour, lw=1.4, linestyle=dashes)
+            low, high = min(low, np.nanmin(values)), max(high, 1.06 * np.nanmax(values))
+    axes.set(xlim=(left, max(right, times[-1])), ylim=(low, high))

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from marrowsim.errors import Fault, RenderError
+from marrowsim.errors import RenderError
 from marrowsim.tissues import BONE
 from marrowsim.viz import curves, opengl, panels
 from marrowsim.viz.cameras import axes_of, facing
 from marrowsim.viz.description import Scene
+from marrowsim.viz.files import size_faults, target_faults, write_figure
 from marrowsim.viz.labels import draw_labels
 from marrowsim.viz.layers import (
     BONE_VIEW,
@@ -40,11 +38,6 @@ log = logging.getLogger("marrowsim.viz")
 
 # The size in pixels at which the type has its own size; other sizes scale it.
 STANDARD = (1600, 1000)
-FORMATS = (".png", ".pdf", ".svg")
-
-# So that the same frame gives the same file.
-UNDATED = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-
 NO_OPENGL = f"no OpenGL here, so sections are drawn in place of the 3D view; remedy: {opengl.REMEDY}"
 
 
@@ -111,12 +104,12 @@ def _range(frame, box: Box, axis: int) -> str:
     return f"{'zyx'[axis]} = {low:g} to {high:g} µm of {frame.tissue.shape[axis] * frame.spacing:g} µm"
 
 
-def _draw_rendered(figure, frame, scene, boxes, tracks, spots) -> tuple[list[str], list[Entry]]:
+def _draw_rendered(figure, frame, scene, boxes, tracks, spots, transparent) -> tuple[list[str], list[Entry]]:
     from marrowsim.viz.scene import render  # noqa: PLC0415
 
     box, near = boxes
     main = _axes(figure, *spots[0])
-    view = render(frame, scene, box, _pixels(figure, main), foot=0.08, tracks=tracks)
+    view = render(frame, scene, box, _pixels(figure, main), foot=0.08, tracks=tracks, transparent=transparent)
     panels.draw_view(main, view, "view")
     panels.draw_orientation(main, view.right, view.up)
     notes = list(view.notes)
@@ -126,7 +119,7 @@ def _draw_rendered(figure, frame, scene, boxes, tracks, spots) -> tuple[list[str
     if near is not None:
         panels.draw_outline(main, view, near, frame.spacing)
         axes = _axes(figure, *spots[1])
-        detail = render(frame, scene, near, _pixels(figure, axes), foot=0.07, tracks=tracks)
+        detail = render(frame, scene, near, _pixels(figure, axes), foot=0.07, tracks=tracks, transparent=transparent)
         panels.draw_view(axes, detail, "close-up")
         draw_labels(axes, detail, frame, layers, near)
         axes.set_title("Close-up of the outlined part", fontsize=9, loc="left", fontweight="bold")
@@ -188,6 +181,14 @@ def parts_of(frame, scene: Scene) -> tuple[Box, Box | None, int]:
     return box, close_up(frame, box, axis), axis
 
 
+def new_figure(size: tuple[int, int], dpi: float) -> Figure:
+    """A figure of a size in pixels at 100 dots per inch, of another resolution if asked for; type scales with it."""
+    share = min(size[0] / STANDARD[0], size[1] / STANDARD[1])
+    figure = Figure(figsize=(size[0] / share / 100, size[1] / share / 100), dpi=share * dpi, facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def compose(
     frame,
     readouts: pd.DataFrame | None = None,
@@ -196,15 +197,15 @@ def compose(
     title: str | None = None,
     size: tuple[int, int] = STANDARD,
     tracks: pd.DataFrame | None = None,
+    dpi: float = 100.0,
+    transparent: bool = False,
 ) -> tuple[Figure, list[str], bool]:
     """The picture as a matplotlib figure, its notes, and whether OpenGL drew it (see `picture`)."""
     scene = scene or Scene()
     drawn, notes = choose(frame, scene.layers)
     box, near, axis = parts_of(frame, scene)
     plots = curves.choose_panels(readouts)
-    dpi = 100 * min(size[0] / STANDARD[0], size[1] / STANDARD[1])
-    figure = Figure(figsize=(size[0] / dpi, size[1] / dpi), dpi=dpi, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = new_figure(size, dpi)
     partial = box != whole(frame)
     rendered = opengl.rendering_available()
 
@@ -224,7 +225,7 @@ def compose(
 
     spots = ((10, 105, 790, 860), (815, 120, 430, 400))
     if rendered:
-        notes, entries = _draw_rendered(figure, frame, scene, (box, near), tracks, spots)
+        notes, entries = _draw_rendered(figure, frame, scene, (box, near), tracks, spots, transparent)
     else:
         shading = (
             None if scene.field_as == "none" else shade(frame, scene.field or field_of(frame, drawn), scene.limits)
@@ -252,6 +253,9 @@ def picture(
     size: tuple[int, int] = STANDARD,
     scene: Scene | None = None,
     tracks: pd.DataFrame | None = None,
+    dpi: float = 100.0,
+    transparent: bool = False,
+    force: bool = False,
 ) -> Picture:
     """Write the picture of a frame.
 
@@ -266,55 +270,25 @@ def picture(
     readouts : table of a run over time, columns "name (unit)"; None for a picture without curves.
     path : where to write it: .png, .pdf or .svg.
     title : the heading.
-    size : width and height in pixels.
+    size : width and height in pixels, at 100 dots per inch.
     scene : what to draw; the usual things where not given.
     tracks : the table of `marrowsim.viz.tracks.tracks_of`, where the scene has tracks.
+    dpi : dots per inch: 300 gives the same picture with three times the pixels along an edge.
+    transparent : without a background.
+    force : replace a file of that name that is no picture.
 
     Raises
     ------
     RenderError : an unknown layer or field, an impossible size or format, a path that cannot be written.
     """
     path = Path(path)
-    faults = []
-    if path.suffix.lower() not in FORMATS:
-        faults.append(
-            Fault(
-                "a picture of this kind cannot be written",
-                allowed=", ".join(FORMATS),
-                given=path.name,
-                remedy="name the file picture.png",
-            )
-        )
-    if not (len(size) == 2 and all(320 <= edge <= 8000 for edge in size) and 1.2 <= size[0] / size[1] <= 2.4):
-        faults.append(
-            Fault(
-                "the size of the picture is out of bounds",
-                allowed="320 to 8000 pixels, 1.2 to 2.4 times as wide as high",
-                given=" x ".join(map(str, size)),
-                remedy="leave the size out for 1600 x 1000",
-            )
-        )
+    faults = [*target_faults(path, force=force), *size_faults(size, dpi)]
     if faults:
         raise RenderError(*faults)
-    figure, notes, rendered = compose(frame, readouts, scene=scene, title=title, size=size, tracks=tracks)
+    figure, notes, rendered = compose(
+        frame, readouts, scene=scene, title=title, size=size, tracks=tracks, dpi=dpi, transparent=transparent
+    )
     for note in notes:
         log.log(logging.WARNING if note == NO_OPENGL else logging.INFO, "%s: %s", path.name, note)
-    picture_bytes = BytesIO()
-    kind = path.suffix.lower().lstrip(".")
-    with mpl.rc_context({"svg.hashsalt": "marrowsim"}):
-        figure.savefig(picture_bytes, dpi=figure.dpi, format=kind, metadata=UNDATED.get(kind))
-    partial = path.with_name(f".{path.name}.tmp")
-    try:
-        partial.write_bytes(picture_bytes.getvalue())
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise RenderError(
-            Fault(
-                f"the picture cannot be written: {error.strerror or error}",
-                given=str(path),
-                remedy="choose a folder that exists and can be written to",
-            )
-        ) from error
+    write_figure(figure, path, transparent=transparent)
     return Picture(path, rendered, tuple(notes))

@@ -48,7 +48,7 @@ def _visible(view, points: np.ndarray, kind: str, status: str | None) -> np.ndar
     height, width = view.image.shape[:2]
     column, row = np.clip(view.project(points).astype(int).T, 0, [[width - 1], [height - 1]])
     colour = 255 * np.array(to_rgb(palette.cell_style(kind, status).colour))
-    return np.linalg.norm(view.image[row, column] - colour, axis=1) < MOST_OFF
+    return np.linalg.norm(view.image[row, column, :3] - colour, axis=1) < MOST_OFF
 
 
 def draw_labels(axes, view, frame, layers: Sequence[str], box: Box) -> list[str]:

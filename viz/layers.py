@@ -30,6 +30,9 @@ ON_REQUEST = ("lining", "osteocyte", "fibroblast", "oxygen")
 # Nothing but bone and what works on it: layers that hide little, so that a thicker part is drawn.
 BONE_VIEW = ("bone", "bone_change", "osteoclast", "osteoblast", "osteocyte", "lining")
 
+# How the note begins that names layers which a frame does not have.
+ABSENT = "not in this frame"
+
 # Nearest to the eye last, so that the rare are not hidden by the many.
 STATUSES = ("free", "arrested", "bound")
 
@@ -81,7 +84,7 @@ def choose(frame, wanted: Sequence[str] | None) -> tuple[tuple[str, ...], list[s
     if faults:
         raise RenderError(*faults)
     absent = [name for name in dict.fromkeys(wanted) if name not in held]
-    notes = [f"not in this frame: {', '.join(absent)}"] if absent else []
+    notes = [f"{ABSENT}: {', '.join(absent)}"] if absent else []
     return tuple(name for name in held if name in wanted), notes
 
 

@@ -18,6 +18,9 @@ from marrowsim.viz.sections import Shade, paint, pale
 INK = "#222222"
 DENSE_BONE = "#B79F6A"
 
+# Most that a line of the legend is high.
+LINE_INCHES = 0.28
+
 # Smallest width of a cell's mark in points, so that the few are seen on a large section.
 LEAST_POINTS = {"tumour": 4.0, "hpc": 2.5}
 
@@ -25,8 +28,9 @@ HALO = [withStroke(linewidth=3, foreground="white")]
 
 
 def draw_legend(axes, entries: Sequence[Entry], partial: bool) -> None:
-    """Write the legend into empty axes of a fixed number of lines."""
-    lines = max(15, len(entries) + 1)
+    """Write the legend into empty axes, from their top, in lines as high as suits the type."""
+    room = axes.get_position().height * axes.figure.get_figheight()
+    lines = max(room / LINE_INCHES, len(entries) + 1)
     axes.set(xlim=(0, 1), ylim=(lines, 0))
     axes.set_axis_off()
     axes.set_label("legend")

@@ -21,9 +21,9 @@ SUPERSAMPLING = 2
 class View:
     """A rendered picture, and where the points of the lattice are in it.
 
-    image : uint8 (height, width, 3); um_per_pixel : um; right, up : directions of the picture's axes in
-    space; focus : point (x, y, z) in um at the picture's middle; notes : what a viewer has to know; legend, bar :
-    what the stage says is drawn.
+    image : uint8 (height, width, 3), or 4 where the background is transparent; um_per_pixel : um; right, up :
+    directions of the picture's axes in space; focus : point (x, y, z) in um at the picture's middle; notes : what a
+    viewer has to know; legend, bar : what the stage says is drawn.
     """
 
     image: np.ndarray
@@ -43,6 +43,16 @@ class View:
         return np.column_stack([width / 2 + across, height / 2 - upward])
 
 
+def averaged(blocks: np.ndarray) -> np.ndarray:
+    """Means of blocks of pixels (rows, n, columns, n, 3 or 4); of colours by their opacity where there is one."""
+    if blocks.shape[-1] == 3:
+        return blocks.mean((1, 3)).round().astype(np.uint8)
+    weight = blocks[..., 3:].astype(np.float32)
+    total = weight.sum((1, 3))
+    colour = (blocks[..., :3] * weight).sum((1, 3)) / np.maximum(total, 1)
+    return np.concatenate([colour, total / (blocks.shape[1] * blocks.shape[3])], -1).round().astype(np.uint8)
+
+
 class Camera:
     """Makes views of a size of one scene and box, frame after frame, and keeps what frames share.
 
@@ -52,6 +62,7 @@ class Camera:
     size : width and height in pixels.
     foot : the share of the picture's height that stays empty at its foot.
     scale : um a pixel; None so that the box just fits.
+    transparent : without a background.
 
     Notes
     -----
@@ -59,8 +70,17 @@ class Camera:
     use it in a `with` statement.
     """
 
-    def __init__(self, scene: Scene, box: Box, size: tuple[int, int], *, foot: float = 0.0, scale: float | None = None):
-        self.size = size
+    def __init__(
+        self,
+        scene: Scene,
+        box: Box,
+        size: tuple[int, int],
+        *,
+        foot: float = 0.0,
+        scale: float | None = None,
+        transparent: bool = False,
+    ):
+        self.size, self.transparent = size, transparent
         self.plotter = new_plotter((SUPERSAMPLING * size[0], SUPERSAMPLING * size[1]))
         self.stage = Stage(self.plotter, scene, box)
         self.stage.look(foot=foot, scale=None if scale is None else scale / SUPERSAMPLING)
@@ -80,9 +100,8 @@ class Camera:
         self.stage.show(frame, tracks)
         self.plotter.render_window.Render()
         width, height = self.size
-        fine = self.plotter.screenshot(None, return_img=True)
-        blocks = fine.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING, 3)
-        image = blocks.mean((1, 3)).round().astype(np.uint8)
+        fine = self.plotter.screenshot(None, return_img=True, transparent_background=self.transparent)
+        image = averaged(fine.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING, -1))
         stage = self.stage
         right, up, _ = axes_of(stage.scene.camera)
         focus = np.array(self.plotter.camera.focal_point)
@@ -99,7 +118,8 @@ def render(
     foot: float = 0.0,
     scale: float | None = None,
     tracks: pd.DataFrame | None = None,
+    transparent: bool = False,
 ) -> View:
     """View of one frame (see `Camera`)."""
-    with Camera(scene, box, size, foot=foot, scale=scale) as camera:
+    with Camera(scene, box, size, foot=foot, scale=scale, transparent=transparent) as camera:
         return camera.view(frame, tracks)

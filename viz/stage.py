@@ -5,25 +5,23 @@ Every view is a parallel projection, so that one scale bar holds everywhere in t
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyvista as pv
-from matplotlib.colors import to_rgb
 
 from marrowsim.errors import Fault, RenderError, nearest
-from marrowsim.tissues import BONE, CAPILLARY, SPROUT
-from marrowsim.viz import meshes, palette
+from marrowsim.tissues import BONE
+from marrowsim.viz import ingredients, meshes, palette
 from marrowsim.viz.cameras import axes_of, facing
 from marrowsim.viz.description import Scene
 from marrowsim.viz.layers import TISSUE_LAYERS, Box, choose, field_of, groups, whole
 from marrowsim.viz.legend import Bar, Entry, colour_bar, legend_entries, level_text
 from marrowsim.viz.picking import Picked, pick
-from marrowsim.viz.sections import Shade, paint, quantiles, shade
+from marrowsim.viz.props import Props, digest
+from marrowsim.viz.sections import Shade, shade
 from marrowsim.viz.tracks import paths
 from marrowsim.viz.volumes import volume_of
 
@@ -34,13 +32,6 @@ MOST_POINTS = 300_000
 LEAST_SHARE = {"tumour": 0.011, "hpc": 0.0045, "osteoclast": 0.011, "osteoblast": 0.006}
 LEAST_OTHERS = 0.0018
 PLURALS = {"tumour": "tumour cells", "hpc": "HPCs", "osteoclast": "osteoclasts", "osteoblast": "osteoblasts"}
-
-# Tubes one voxel wide vanish under the smoothing that suits the wide ones.
-THIN, THIN_SMOOTHING = (CAPILLARY, SPROUT), 0.5
-
-# Quantiles of a field in marrow and soft tissue at which isosurfaces are drawn where no levels are given.
-USUAL_LEVELS = (0.6, 0.85, 0.97)
-LEVEL_OPACITY = 0.38
 
 # Width of a track as a share of the picture's height.
 TRACK_SHARE = 0.004
@@ -92,7 +83,6 @@ class Stage:
     shading : the field that is drawn and its colour limits, or None.
     levels : values of the isosurfaces that are drawn.
     notes : what a viewer has to know: what was left out, enlarged, or not found.
-    actors : the actors by name.
 
     Notes
     -----
@@ -102,6 +92,7 @@ class Stage:
 
     def __init__(self, plotter: pv.Plotter, scene: Scene | None = None, box: Box | None = None):
         self.plotter = plotter
+        self.props = Props(plotter)
         self.scene = scene or Scene()
         self.frame = None
         self.layers: tuple[str, ...] = ()
@@ -109,14 +100,11 @@ class Stage:
         self.shading: Shade | None = None
         self.levels: tuple[float, ...] = ()
         self.notes: list[str] = []
-        self.actors: dict[str, Any] = {}
         self.foot = 0.0
         self.scale: float | None = None
         self._part = box
         self._tracks: pd.DataFrame | None = None
-        self._shown: dict[str, pv.DataSet] = {}
-        self._kept: dict[str, tuple[Any, Any]] = {}
-        self._digests: dict[str, bytes] = {}
+        self._digests: dict[tuple[str, int], bytes] = {}
         self._serial = 0
         self._drawn: list[tuple[pd.DataFrame, str, str]] = []
         self._cell_names: set[str] = set()
@@ -186,6 +174,11 @@ class Stage:
             self._draw()
 
     @property
+    def actors(self) -> dict[str, Any]:
+        """The actors that are in the plotter, by name."""
+        return self.props.actors
+
+    @property
     def um_per_pixel(self) -> float:
         """Scale of the picture as it is now (um a pixel of the plotter's window)."""
         return 2 * self.plotter.camera.parallel_scale / self.plotter.window_size[1]
@@ -203,7 +196,7 @@ class Stage:
             style = self.shading.style
             unit = f" {style.unit}" if style.unit else ""
             lines = [
-                Entry(f"{style.label} = {level_text(level)}{unit}", "s", self._level_colour(level))
+                Entry(f"{style.label} = {level_text(level)}{unit}", "s", ingredients.level_colour(self.shading, level))
                 for level in self.levels
             ]
             more.append(("SURFACES OF EQUAL CONCENTRATION" if unit else "SURFACES OF EQUAL LEVEL", lines))
@@ -285,86 +278,47 @@ class Stage:
         self._draw_niches()
         self._draw_tracks()
         outline = pv.Box(self.box.bounds(self.frame.spacing).T.ravel()).extract_all_edges()
-        self._put("outline", outline, color="#777777", line_width=1.5)
+        self.props.put("outline", outline, color="#777777", line_width=1.5)
         self.plotter.renderer.ResetCameraClippingRange()
 
-    def _keep(self, name: str, key, make: Callable):
-        """What `make` returns, made anew only where the key is another than last time."""
-        if name not in self._kept or self._kept[name][0] != key:
-            self._kept[name] = (key, make())
-        return self._kept[name][1]
-
-    def _put(self, name: str, mesh: pv.DataSet | None, **look):
-        """Show a mesh as an actor, in place of what the actor showed; without points the actor goes."""
-        if mesh is None or not mesh.n_points:
-            self._drop(name)
-            return None
-        if name in self._shown:
-            if self._shown[name] is not mesh:
-                self._shown[name].shallow_copy(mesh)
-        else:
-            self._shown[name] = mesh.copy(deep=False)
-            self.actors[name] = self.plotter.add_mesh(
-                self._shown[name], name=name, reset_camera=False, render=False, show_scalar_bar=False, **look
-            )
-        return self.actors[name]
-
-    def _drop(self, name: str) -> None:
-        if name in self.actors:
-            self.plotter.remove_actor(self.actors.pop(name), reset_camera=False, render=False)
-            self._shown.pop(name, None)
-
-    def _drop_others(self, prefix: str, wanted) -> None:
-        for name in [name for name in self.actors if name.startswith(prefix) and name not in wanted]:
-            self._drop(name)
-
-    def _digest(self, name: str, mask: Callable[[], np.ndarray]) -> bytes:
-        """A digest of a mask of the frame, so that frames with the same tissue share its surface."""
-        if name not in self._digests:
-            self._digests[name] = hashlib.blake2b(np.packbits(mask()).data, digest_size=16).digest()
-        return self._digests[name]
+    def _digest(self, array: str, value: int) -> bytes:
+        """A digest of where an array of the frame has a value."""
+        key = (array, value)
+        if key not in self._digests:
+            self._digests[key] = digest(getattr(self.frame, array) == value)
+        return self._digests[key]
 
     def _draw_bone(self) -> None:
         frame, layers = self.frame, self.layers
         changed = "bone_change" in layers
         if "bone" not in layers and not changed:
-            self._drop("layer:bone")
+            self.props.drop("layer:bone")
             return
-        key = ("bone" in layers, changed, self.box, self._digest("bone", lambda: frame.tissue == BONE))
+        key = ("bone" in layers, changed, self.box, self._digest("tissue", BONE))
         if changed:
-            key += (self._digest("formed", lambda: frame.bone_change > 0),)
-        mesh = self._keep("bone", key, self._bone)
-        actor = self._put("layer:bone", mesh, scalars="colour", rgb=True, **SURFACE_LOOK)
+            key += (self._digest("bone_change", 1),)
+        mesh = self.props.keep("bone", key, lambda: ingredients.bone(frame, layers, self.box))
+        actor = self.props.put("layer:bone", mesh, scalars="colour", rgb=True, **SURFACE_LOOK)
         if actor is not None:
             actor.prop.interpolation = "gouraud"
-
-    def _bone(self) -> pv.PolyData:
-        """The present bone, of another colour where it was formed; only what was formed without the layer "bone"."""
-        frame = self.frame
-        bone = frame.tissue == BONE
-        formed = frame.bone_change > 0 if "bone_change" in self.layers else np.zeros_like(bone)
-        mesh = meshes.surface(bone if "bone" in self.layers else formed, frame.spacing, self.box)
-        old, fresh = (np.array(to_rgb(style.colour)) for style in (palette.TISSUES[BONE], palette.BONE_FORMED))
-        if not mesh.n_cells or not formed.any():
-            return meshes.coloured(mesh, old)
-        new = meshes.share_at(mesh.points, formed, bone, frame.spacing)[:, None]
-        return meshes.coloured(mesh, (1 - new) * old + new * fresh)
 
     def _draw_translucent(self) -> None:
         frame, parts, keys = self.frame, [], []
         for name, code in TISSUE_LAYERS.items():
             if name in self.layers and name != "bone":
-                key = (self.box, self._digest(name, lambda code=code: frame.tissue == code))
-                parts.append(self._keep(name, key, lambda code=code: self._vessel(code)))
+                key = (self.box, self._digest("tissue", code))
+                parts.append(self.props.keep(name, key, lambda code=code: ingredients.vessel(frame, code, self.box)))
                 keys.append((name, key))
         if "bone_change" in self.layers:
-            key = (self.box, self._digest("lost", lambda: frame.bone_change < 0))
-            parts.append(self._keep("lost", key, self._lost))
+            key = (self.box, self._digest("bone_change", -1))
+            parts.append(self.props.keep("lost", key, lambda: ingredients.lost_bone(frame, self.box)))
             keys.append(("lost", key))
         self.levels = ()
         if self.shading is not None and self.scene.field_as == "isosurface":
             key = (self._serial, self.shading, self.scene.levels, self.box)
-            found = self._keep("levels", key, self._isosurfaces)
+            found = self.props.keep(
+                "levels", key, lambda: ingredients.isosurfaces(frame, self.shading, self.scene.levels, self.box)
+            )
             parts += found.values()
             keys.append(("levels", key))
             self.levels = tuple(level for level, mesh in found.items() if mesh.n_cells)
@@ -375,42 +329,10 @@ class Stage:
                     f"{self.shading.style.label} does not have the level {missing}{unit} in what is drawn"
                 )
         key = (tuple(keys), tuple(np.round(self.towards, 6)))
-        mesh = self._keep("translucent", key, lambda: self._merged(parts))
-        actor = self._put("layer:translucent", mesh, scalars="colour", rgba=True, **SURFACE_LOOK)
+        mesh = self.props.keep("translucent", key, lambda: ingredients.merged(parts, self.towards))
+        actor = self.props.put("layer:translucent", mesh, scalars="colour", rgba=True, **SURFACE_LOOK)
         if actor is not None:
             actor.prop.interpolation = "gouraud"
-
-    def _merged(self, parts) -> pv.PolyData | None:
-        parts = [mesh for mesh in parts if mesh.n_cells]
-        if not parts:
-            return None
-        merged = pv.merge(parts, merge_points=False) if len(parts) > 1 else parts[0]
-        return meshes.back_to_front(merged, self.towards)
-
-    def _vessel(self, code: int) -> pv.PolyData:
-        smoothing = THIN_SMOOTHING if code in THIN else 0.8
-        style = palette.TISSUES[code]
-        mesh = meshes.surface(self.frame.tissue == code, self.frame.spacing, self.box, smoothing)
-        return meshes.coloured(mesh, meshes.rgba(style.colour, style.opacity))
-
-    def _lost(self) -> pv.PolyData:
-        mesh = meshes.former_surface(self.frame, self.box)
-        return meshes.coloured(mesh, meshes.rgba(palette.BONE_LOST.colour, palette.BONE_LOST.opacity))
-
-    def _isosurfaces(self) -> dict[float, pv.PolyData]:
-        name = self.shading.name
-        levels = self.scene.levels or quantiles(self.frame, name, USUAL_LEVELS)
-        found = {}
-        for level in sorted(set(levels)):
-            mesh = meshes.isosurface(self.frame, name, level, self.box)
-            found[float(level)] = meshes.coloured(mesh, meshes.rgba(self._level_colour(level), LEVEL_OPACITY))
-        return found
-
-    def _level_colour(self, level: float) -> str:
-        red, green, blue, _ = (
-            (255 * np.array(self.shading.style.colormap(self.shading.norm(level)))).round().astype(int)
-        )
-        return f"#{red:02x}{green:02x}{blue:02x}"
 
     def _planes(self) -> list[tuple[int, float]]:
         """Axis of the lattice and place (um) of each slice that lies in what is drawn, in the middle of a voxel."""
@@ -437,32 +359,19 @@ class Stage:
         for name, (axis, index, place, strength) in wanted.items():
             tissues = tuple(layer for layer in self.layers if layer in (*TISSUE_LAYERS, "bone_change"))
             key = (self._serial, self.shading, axis, index, tissues, self.box)
-            picture = self._keep(name, key, lambda a=axis, i=index, s=strength: self._painted(a, i, s))
+            part = (frame, self.shading, self.layers, self.box, axis, index, strength)
+            picture = self.props.keep(name, key, lambda part=part: ingredients.painted(*part))
             mesh = meshes.plane(axis, place, self.box.bounds(frame.spacing))
-            actor = self._put(name, mesh, texture=picture, lighting=False)
+            actor = self.props.put(name, mesh, texture=picture, lighting=False)
             actor.texture = picture
-        self._drop_others("layer:wall", wanted)
-        self._drop_others("layer:slice", wanted)
+        self.props.drop_others("layer:wall", wanted)
+        self.props.drop_others("layer:slice", wanted)
         if way == "volume":
             key = (self._serial, self.shading, self.box)
-            volume = self._keep("volume", key, lambda: volume_of(frame, self.shading, self.box))
-            if self.actors.get("layer:volume") is not volume:
-                self._drop("layer:volume")
-                self.plotter.add_actor(volume, name="layer:volume", reset_camera=False, render=False)
-                self.actors["layer:volume"] = volume
+            volume = self.props.keep("volume", key, lambda: volume_of(frame, self.shading, self.box))
+            self.props.add("layer:volume", volume)
         else:
-            self._drop("layer:volume")
-
-    def _painted(self, axis: int, index: int, strength: float) -> pv.Texture:
-        """One layer of voxels of the box, painted with the field and the tissues that are drawn."""
-        frame, cut = self.frame, list(self.box.slices)
-        cut[axis] = index
-        change = None if frame.bone_change is None else frame.bone_change[tuple(cut)]
-        values = frame.fields[self.shading.name][tuple(cut)]
-        picture = paint(frame.tissue[tuple(cut)], values, self.shading, self.layers, 4, strength, change)
-        texture = pv.Texture(np.ascontiguousarray((255 * picture).round().astype(np.uint8)[::-1]))
-        texture.interpolate = True
-        return texture
+            self.props.drop("layer:volume")
 
     def _width(self, kind: str, status: str) -> float:
         """Width of a cell in pixels."""
@@ -472,7 +381,9 @@ class Stage:
     def _draw_cells(self) -> None:
         frame = self.frame
         key = (self._serial, self.box, self.layers)
-        found = self._keep("cells", key, lambda: list(groups(self.box.inside(frame.cells, frame.spacing), self.layers)))
+        found = self.props.keep(
+            "cells", key, lambda: list(groups(self.box.inside(frame.cells, frame.spacing), self.layers))
+        )
         wanted, self._drawn = [], []
         for kind, status, cells in found:
             every = -(-len(cells) // MOST_POINTS)
@@ -485,22 +396,24 @@ class Stage:
                 enlarged = f"{PLURALS[kind]} are drawn larger than they are, to be seen"
                 self.notes += [enlarged] * (enlarged not in self.notes)
             name = f"layer:{kind} {status}"
-            points = self._keep(name, key, lambda rows=shown: pv.PolyData(rows[["x", "y", "z"]].to_numpy(np.float32)))
+            points = self.props.keep(
+                name, key, lambda rows=shown: pv.PolyData(rows[["x", "y", "z"]].to_numpy(np.float32))
+            )
             look = {"color": style.colour, "render_points_as_spheres": True, "ambient": 0.35, "specular": 0.2}
-            self._put(name, points, **look).prop.point_size = width
+            self.props.put(name, points, **look).prop.point_size = width
             wanted.append(name)
         for name in self._cell_names.difference(wanted):
-            self._drop(name)
+            self.props.drop(name)
         self._cell_names = set(wanted)
 
     def _draw_niches(self) -> None:
         frame = self.frame
         if "niches" not in self.layers:
-            self._drop("layer:niches")
+            self.props.drop("layer:niches")
             return
         places = self.box.inside(frame.slots, frame.spacing)[["x", "y", "z"]].to_numpy()
         mesh = meshes.cages(places, 1.15 * frame.spacing) if len(places) else None
-        actor = self._put("layer:niches", mesh, color="#222222", lighting=False)
+        actor = self.props.put("layer:niches", mesh, color="#222222", lighting=False)
         if actor is not None:
             actor.prop.line_width = max(1.0, min(2.0, 0.08 * frame.spacing / self.um_per_pixel))
 
@@ -519,7 +432,7 @@ class Stage:
         wanted = [f"layer:track {kind}" for kind in lines]
         for name, (kind, points) in zip(wanted, lines.items(), strict=True):
             colour = palette.cell_style(kind, "free").colour
-            actor = self._put(name, meshes.polylines(points), color=colour, lighting=False)
+            actor = self.props.put(name, meshes.polylines(points), color=colour, lighting=False)
             actor.prop.line_width = TRACK_SHARE * self.plotter.window_size[1]
             actor.prop.point_size = 2 * actor.prop.line_width
-        self._drop_others("layer:track", wanted)
+        self.props.drop_others("layer:track", wanted)

@@ -11,16 +11,25 @@ from marrowsim import __version__
 from marrowsim.cli.console import guarded
 from marrowsim.cli.options import (
     Bone,
+    CameraOption,
+    Clip,
     Crop,
     Days,
+    Field,
+    FieldAs,
     Folder,
     Json,
+    Layers,
+    Levels,
+    Limits,
     Picture,
     Scenario,
     Seed,
     Settings,
+    Slices,
     Spacing,
     Threads,
+    Track,
     Voxel,
     overrides_of,
 )
@@ -185,18 +194,47 @@ def measure(
 def render(
     folder: Folder,
     out: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="PNG", help="Picture (default DIR/picture.png).")
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help=".png, .svg, .pdf, or .mp4 for a film (default DIR/picture.png)."
+        ),
     ] = None,
-    frame: Annotated[int | None, typer.Option(help="Step number of the frame; the last one where not given.")] = None,
-    layers: Annotated[
+    frame: Annotated[
         str | None,
-        typer.Option(metavar="NAME,...", help="What to draw: bone,bone_change,osteoclast (default: the usual)."),
+        typer.Option(metavar="STEP", help="first, last, all, or steps with commas (default last; all for a film)."),
     ] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="The frame nearest to this time, such as 7d or 12h,36h.")
+    ] = None,
+    sheet: Annotated[bool, typer.Option("--sheet", help="Several frames in one picture.")] = False,
+    beside: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Another run beside this one, with one colour scale.")
+    ] = None,
+    layers: Layers = None,
+    field: Field = None,
+    field_as: FieldAs = None,
+    slices: Slices = None,
+    levels: Levels = None,
+    limits: Limits = None,
+    clip: Clip = None,
+    camera: CameraOption = None,
+    track: Track = None,
+    size: Annotated[str | None, typer.Option(metavar="WxH", help="Pixels (default 1600x1000, films 1280x800).")] = None,
+    dpi: Annotated[float, typer.Option(help="Dots per inch: 300 gives three times the pixels along an edge.")] = 100.0,
+    transparent: Annotated[bool, typer.Option("--transparent", help="Without a background.")] = False,
+    turn: Annotated[float, typer.Option(help="Degrees that the camera of a film goes round.")] = 0.0,
+    fps: Annotated[float, typer.Option(help="Frames a second of a film.")] = 8.0,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is no picture.")] = False,
 ) -> None:
-    """Draw a frame of a run with its readouts."""
-    from marrowsim.cli.running import render_run  # noqa: PLC0415
+    """Draw frames of a run: a picture with its readouts, a contact sheet, two runs side by side, or a film."""
+    from marrowsim.cli.rendering import render_run  # noqa: PLC0415
 
-    render_run(folder, out, frame, layers)
+    scene = {
+        **{"layers": layers, "field": field, "field_as": field_as, "slices": slices, "levels": levels},
+        **{"limits": limits, "clip": clip, "camera": camera, "tracks": track},
+    }
+    files = {"frame": frame, "at": at, "beside": beside, "as_sheet": sheet, "force": force}
+    render_run(folder, out, scene=scene, size=size, dpi=dpi, transparent=transparent, turn=turn, fps=fps, **files)
 
 
 @app.command()
@@ -204,9 +242,15 @@ def render(
 def view(
     folder: Folder,
     frame: Annotated[int | None, typer.Option(help="Step number of the first frame (default: the last).")] = None,
-    layers: Annotated[
-        str | None, typer.Option(metavar="NAME,...", help="What to draw at first (default: the usual).")
-    ] = None,
+    layers: Layers = None,
+    field: Field = None,
+    field_as: FieldAs = None,
+    slices: Slices = None,
+    levels: Levels = None,
+    limits: Limits = None,
+    clip: Clip = None,
+    camera: CameraOption = None,
+    track: Track = None,
     port: Annotated[
         int | None, typer.Option(help="Port of the page on this machine (default: the first free one from 8765).")
     ] = None,
@@ -219,7 +263,11 @@ def view(
     """Look at a run in 3D, also while it goes on: a page for your own browser, under a key of its own."""
     from marrowsim.cli.viewing import view_run  # noqa: PLC0415
 
-    view_run(folder, frame, layers, port=port, rendering=rendering, browser=browser, window=window)
+    scene = {
+        **{"layers": layers, "field": field, "field_as": field_as, "slices": slices, "levels": levels},
+        **{"limits": limits, "clip": clip, "camera": camera, "tracks": track},
+    }
+    view_run(folder, frame, scene, port=port, rendering=rendering, browser=browser, window=window)
 
 
 @app.command()

@@ -40,6 +40,30 @@ Settings = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Picture = Annotated[bool, typer.Option(help="Make picture.png at the end, and bone.png where bone is remodelled.")]
 
+# What is drawn and how (`marrowsim.viz.description.Scene`), for every command that draws.
+Layers = Annotated[
+    str | None, typer.Option(metavar="NAME,...", help="What to draw: bone,bone_change,osteoclast (default: the usual).")
+]
+Field = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The field to draw (default: the first layer that is).")
+]
+FieldAs = Annotated[
+    str | None, typer.Option("--as", metavar="WAY", help="wall (default), slices, isosurface, volume or none.")
+]
+Slices = Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Places of the slices in um (default: the middle).")]
+Levels = Annotated[
+    str | None, typer.Option(metavar="VALUE,...", help="Isosurfaces, in the field's unit (default: three quantiles).")
+]
+Limits = Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="Ends of the colour scale, in the field's unit.")]
+Clip = Annotated[
+    str | None, typer.Option(metavar="AXIS:UM", help="Cut away beyond x:250, or below with -x:250; y and z likewise.")
+]
+CameraOption = Annotated[
+    str | None,
+    typer.Option("--camera", metavar="NAME", help="oblique (default), front, side, top, corner, or azimuth,elevation."),
+]
+Track = Annotated[str | None, typer.Option(metavar="ID,...", help="Draw the way of these cells up to the frame.")]
+
 
 def overrides_of(
     seed: int | None,

@@ -1,4 +1,4 @@
-"""`run`, `resume` and `render`."""
+"""`run` and `resume`."""
 
 from __future__ import annotations
 
@@ -81,22 +81,8 @@ def resume_run(path: Path, *, days: float | None, threads: int | None, picture: 
     print_summary(path)
 
 
-def render_run(path: Path, out: Path | None, step: int | None, layers: str | None) -> None:
-    """Draw a frame of a run."""
-    run = open_run(path)
-    target = out or run.path / "picture.png"
-    if not target.absolute().parent.is_dir():
-        given = str(target.absolute().parent)
-        raise MarrowsimError(
-            Fault("there is no such folder for the picture", given=given, remedy="make it, or choose another -o PNG")
-        )
-    with Stages("drawing"):
-        draw(run.path, target, step, layers)
-    output().print(f"picture: {target}")
-
-
-def draw(path: Path, target: Path, step: int | None = None, layers: str | None = None) -> None:
-    """Write the picture of a frame of a run, of the last one where no step is given, with the usual layers or these."""
+def draw(path: Path, target: Path, layers: str | None = None) -> None:
+    """Write the picture of the last frame of a run, with the usual layers or these."""
     from marrowsim.viz.description import Scene  # noqa: PLC0415
     from marrowsim.viz.figure import picture  # noqa: PLC0415
 
@@ -105,8 +91,7 @@ def draw(path: Path, target: Path, step: int | None = None, layers: str | None =
     if not len(frames):
         remedy = f"let the run go on: marrowsim resume {path}"
         raise RunFolderError(Fault("the run has no frames yet", given=str(path), remedy=remedy))
-    frame = frames[-1] if step is None else frames.at(step)
-    picture(frame, run.readouts, target, title=run.record["title"], scene=Scene(layers=layers))
+    picture(frames[-1], run.readouts, target, title=run.record["title"], scene=Scene(layers=layers))
 
 
 def free_folder(scenario: str, config: Config) -> Path:

@@ -20,7 +20,7 @@ SMALL = 64**3
 def view_run(
     path: Path,
     step: int | None,
-    layers: str | None,
+    scene: dict[str, str | None],
     *,
     port: int | None,
     rendering: str,
@@ -34,14 +34,14 @@ def view_run(
     run = open_run(path)
     frames = run.frames
     index = None if step is None else frames.steps.index(frames.at(step).step)
+    from marrowsim.cli.rendering import scene_of  # noqa: PLC0415
     from marrowsim.viz import opengl  # noqa: PLC0415
-    from marrowsim.viz.description import Scene  # noqa: PLC0415
 
-    scene = Scene(layers=layers)
+    described = scene_of(scene)
     if window:
         from marrowsim.viz.window import open_window  # noqa: PLC0415
 
-        open_window(run, scene, index)
+        open_window(run, described, index)
         return
     require_trame()
     from marrowsim.viz import access  # noqa: PLC0415
@@ -52,7 +52,7 @@ def view_run(
     able = opengl.rendering_available()
     if rendering == "server" and not able:
         raise RenderError(Fault("there is no OpenGL here to draw with", given="server", remedy=opengl.REMEDY))
-    viewer = Viewer(run, scene, index=index)
+    viewer = Viewer(run, described, index=index)
     in_browser = rendering == "browser" or not able or (rendering == "auto" and viewer.frame.tissue.size <= SMALL)
     key = access.new_key()
     url = access.address(port, key)

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from trame.ui.html import DivLayout
-from trame.widgets import client, html, vtk
+from trame.widgets import client, html
 
 from marrowsim.viz.cameras import CAMERAS
 from marrowsim.viz.description import FIELD_WAYS
 from marrowsim.viz.webstyle import STYLE
-
-# What the browser tells of its own camera, where it draws the scene itself.
-CAMERA = "$event.pokedRenderer.getActiveCamera()"
-CAMERA = f"[{CAMERA}.getPosition(), {CAMERA}.getFocalPoint(), {CAMERA}.getViewUp(), {CAMERA}.getParallelScale()]"
 
 # A press of the mouse that does not turn the view, and where in the view it was (shares from the upper left corner).
 DOWN = "pressed = held = [$event.clientX, $event.clientY]"
@@ -30,8 +26,8 @@ MOVE = (
 WHEEL = "trigger('zoom', [Math.sign($event.deltaY)])"
 
 
-def build(page) -> vtk.VtkLocalView | None:
-    """Lay out the page of a `WebView`; returns the widget in which the browser draws, where it does."""
+def build(page) -> None:
+    """Lay out the page of a `WebView`."""
     with DivLayout(page.server, classes="page"):
         client.Style(STYLE)
         with html.Div(classes="left"):
@@ -39,38 +35,21 @@ def build(page) -> vtk.VtkLocalView | None:
             _legend(page)
             _choices(page)
         with html.Div(classes="middle"):
-            view = _canvas(page)
+            _canvas()
             html.Div("{{ message }}", classes="message", v_if=("message",))
             _foot(page)
         with html.Div(classes="right"):
             _panel(page)
-    return view
 
 
-def _canvas(page) -> vtk.VtkLocalView | None:
-    mouse = [f'@pointerdown.capture="{DOWN}"', f'@click.capture="{CLICK}"']
-    if not page.in_browser:
-        mouse += [f'@pointermove="{MOVE}"', f'@wheel.prevent="{WHEEL}"', "@contextmenu.prevent", "@dragstart.prevent"]
-    view = None
-    with html.Div(classes="canvas", raw_attrs=mouse):
+def _canvas() -> None:
+    mouse = {"pointerdown": DOWN, "click": CLICK, "pointermove": MOVE, "wheel.prevent": WHEEL}
+    handlers = [f'@{event}="{action}"' for event, action in mouse.items()]
+    with html.Div(classes="canvas", raw_attrs=[*handlers, "@contextmenu.prevent", "@dragstart.prevent"]):
         client.SizeObserver("view_size")
-        if page.in_browser:
-            view = vtk.VtkLocalView(
-                page.viewer.stage.plotter.render_window,
-                ref="scene",
-                interactor_events=("moves", ["EndAnimation"]),
-                EndAnimation=(page.follow_camera, CAMERA),
-            )
-        else:
-            html.Img(src=("picture",), v_if=("picture",), classes="picture", draggable="false")
+        html.Img(src=("picture",), v_if=("picture",), classes="picture", draggable="false")
         html.Div("{{ ruler.label }}", classes="ruler", style=("{width: ruler.share + 'cqh'}",))
         html.Div("{{ time }}", classes="stamp")
-    return view
-
-
-def _ways(page) -> list[str]:
-    """How a field can be drawn: the browser's own drawing has no volumes."""
-    return [way for way in FIELD_WAYS if not (page.in_browser and way == "volume")]
 
 
 def _legend(page) -> None:
@@ -104,7 +83,7 @@ def _choices(page) -> None:
             with html.Select(
                 v_model=("field_as",), change=(page.field, "[field, field_as]"), raw_attrs=['data-name="way"']
             ):
-                for way in _ways(page):
+                for way in FIELD_WAYS:
                     html.Option(way, value=way)
         with html.Div(v_if=("bar.title",), classes="bar"):
             html.Div("{{ bar.title }}")

@@ -45,15 +45,12 @@ class WebView:
     Parameters
     ----------
     viewer : what is seen; the page is its only user.
-    in_browser : whether the browser draws the scene itself; else it gets pictures.
-    able : whether this machine can render, as the screenshot has to.
     """
 
-    def __init__(self, viewer: Viewer, *, in_browser: bool, able: bool = True):
+    def __init__(self, viewer: Viewer):
         from trame.app import get_server  # noqa: PLC0415
 
         self.viewer = viewer
-        self.in_browser = in_browser
         self._wanted: int | None = None
         self._tasks: set[asyncio.Task] = set()
         self._rest: asyncio.TimerHandle | None = None
@@ -65,8 +62,8 @@ class WebView:
         self.state.trame__title = f"marrowsim: {viewer.title}"
         self.state.update(self._everything())
         self.state.update({"at": viewer.index, "playing": False, "picked": [], "message": ""})
-        self.state.update({"pressed": [0, 0], "held": [0, 0], "able": able, "picture": ""})
-        self.view = build(self)
+        self.state.update({"pressed": [0, 0], "held": [0, 0], "picture": ""})
+        build(self)
         self.state.change("at")(self._slider)
         self.state.change("view_size")(self._resized)
 
@@ -110,7 +107,7 @@ class WebView:
         }
 
     def _draw(self) -> None:
-        """A new picture, or new geometry, as soon as the loop is free: one for all changes till then."""
+        """A new picture as soon as the loop is free: one for all changes till then."""
         if not self._asked:
             self._asked = True
             asyncio.get_running_loop().call_soon(self._deliver)
@@ -120,10 +117,7 @@ class WebView:
         self.viewer.stage.plotter.renderer.ResetCameraClippingRange()
         with self.state:
             self.state.ruler = self.viewer.ruler()
-            if self.in_browser:
-                self.view.update()
-            else:
-                self.state.picture = self.viewer.jpeg()
+            self.state.picture = self.viewer.jpeg()
 
     def turn(self, x: float, y: float, pan: bool) -> None:
         """Follow the mouse, which has moved by parts of the view's height: turn the eye, or shift what is seen."""
@@ -155,15 +149,6 @@ class WebView:
         self._rest = None
         self.viewer.stage.turned()
         self._draw()
-
-    def follow_camera(self, position, focus, up, scale) -> None:
-        """Put the server's camera where the browser's is: for picking, screenshots, the scale bar and the far wall."""
-        camera = self.viewer.stage.plotter.camera
-        camera.SetPosition(position)
-        camera.SetFocalPoint(focus)
-        camera.SetViewUp(up)
-        camera.SetParallelScale(scale)
-        self._turned()
 
     def _resized(self, view_size, **_) -> None:
         """The view has another size."""
@@ -240,8 +225,6 @@ class WebView:
         """Look from a preset, or from where the scene has its camera."""
         self.viewer.look(name)
         self._draw()
-        if self.in_browser:
-            self.view.push_camera()
 
     async def play(self) -> None:
         """From the present frame (or the first, from the last one) to the end, as fast as pictures come."""

@@ -254,9 +254,6 @@ def view(
     port: Annotated[
         int | None, typer.Option(help="Port of the page on this machine (default: the first free one from 8765).")
     ] = None,
-    rendering: Annotated[
-        str, typer.Option(help="Who draws: browser, server, or auto (small lattices by the browser).")
-    ] = "auto",
     browser: Annotated[bool, typer.Option(help="Open the page in the browser of this machine.")] = True,
     window: Annotated[bool, typer.Option("--window", help="A window of the desktop instead of a page.")] = False,
 ) -> None:
@@ -267,7 +264,7 @@ def view(
         **{"layers": layers, "field": field, "field_as": field_as, "slices": slices, "levels": levels},
         **{"limits": limits, "clip": clip, "camera": camera, "tracks": track},
     }
-    view_run(folder, frame, scene, port=port, rendering=rendering, browser=browser, window=window)
+    view_run(folder, frame, scene, port=port, browser=browser, window=window)
 
 
 @app.command()

@@ -6,15 +6,10 @@ import webbrowser
 from pathlib import Path
 
 from marrowsim.cli.console import messages, output, short
-from marrowsim.errors import Fault, RenderError, nearest
+from marrowsim.errors import Fault, RenderError
 from marrowsim.storage import open_run
 
 REMEDY = "pip install 'marrowsim[web]'"
-
-RENDERINGS = ("auto", "browser", "server")
-
-# Voxels up to which the browser draws by itself where it is left open.
-SMALL = 64**3
 
 
 def view_run(
@@ -23,14 +18,10 @@ def view_run(
     scene: dict[str, str | None],
     *,
     port: int | None,
-    rendering: str,
     browser: bool,
     window: bool,
 ) -> None:
     """Show a run in a browser (or in a window of the desktop) until it is interrupted (or closed)."""
-    if rendering not in RENDERINGS:
-        remedy = nearest(rendering, RENDERINGS) or "choose one of these"
-        raise RenderError(Fault("there is no such rendering", ", ".join(RENDERINGS), rendering, remedy))
     run = open_run(path)
     frames = run.frames
     index = None if step is None else frames.steps.index(frames.at(step).step)
@@ -49,24 +40,22 @@ def view_run(
     from marrowsim.viz.webview import WebView  # noqa: PLC0415
 
     port = access.free_port(port)
-    able = opengl.rendering_available()
-    if rendering == "server" and not able:
-        raise RenderError(Fault("there is no OpenGL here to draw with", given="server", remedy=opengl.REMEDY))
+    if not opengl.rendering_available():
+        raise RenderError(Fault("there is no OpenGL here to draw with", given="none", remedy=opengl.REMEDY))
     viewer = Viewer(run, described, index=index)
-    in_browser = rendering == "browser" or not able or (rendering == "auto" and viewer.frame.tissue.size <= SMALL)
     key = access.new_key()
     url = access.address(port, key)
 
     def ready() -> None:
         output().print(url, soft_wrap=True)
         messages().print(
-            f"{short(path)}, drawn by the {'browser' if in_browser else 'server'}; Ctrl-C ends it.\n"
+            f"{short(path)}; Ctrl-C ends it.\n"
             f"From another machine: {access.tunnel(port)}\nand then open the address above there."
         )
         if browser:
             webbrowser.open(url)
 
-    WebView(viewer, in_browser=in_browser, able=able).serve(key, port, ready)
+    WebView(viewer).serve(key, port, ready)
 
 
 def require_trame() -> None:
@@ -78,6 +67,5 @@ def require_trame() -> None:
     """
     try:
         import trame.app  # noqa: F401, PLC0415
-        import trame_vtk  # noqa: F401, PLC0415
     except ImportError as error:
         raise RenderError(Fault("the page needs trame", given=str(error), remedy=REMEDY)) from error

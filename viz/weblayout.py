@@ -116,7 +116,6 @@ def _choices(page) -> None:
                 html.Button(name, click=(page.camera, f"['{name}']"))
             html.Button(
                 "screenshot",
-                v_if=("able",),
                 click="utils.download('marrowsim-' + step + '.png', trigger('screenshot'), 'image/png')",
             )
 

@@ -46,7 +46,7 @@ class Window:
             self.slider = plotter.add_slider_widget(
                 lambda at: self.go(round(at)),
                 (0, last),
-                viewer.index,
+                value=viewer.index,
                 title="frame",
                 pointa=(0.25, 0.08),
                 pointb=(0.75, 0.08),

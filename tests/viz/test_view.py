@@ -3,6 +3,7 @@
 import io
 import shutil
 import socket
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -93,7 +94,7 @@ def test_every_change_is_in_the_next_picture(viewer):
     images.append(viewer.image())
     viewer.look("top")
     images.append(viewer.image())
-    assert all((one != other).any() for one, other in zip(images, images[1:], strict=False))
+    assert all((one != other).any() for one, other in pairwise(images))
 
 
 @needs_opengl

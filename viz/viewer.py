@@ -273,6 +273,8 @@ class Viewer:
             draw_scale_bar(view, self.stage.um_per_pixel)
             draw_orientation(view, *self.directions())
             view.text(0.02, 0.98, f"{self.title}\n{time_stamp(self.frame.time)}", transform=view.transAxes, va="top")
+            notes = "\n".join(self.stage.notes)
+            view.text(0.98, 0.02, notes, transform=view.transAxes, fontsize=7.5, ha="right", va="bottom")
             foot = 0.0
             if self.stage.bar is not None:
                 foot = 90 / height

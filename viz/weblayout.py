@@ -33,6 +33,7 @@ def build(page) -> None:
         with html.Div(classes="left"):
             html.H1("{{ title }}")
             _legend(page)
+            _notes()
             _choices(page)
         with html.Div(classes="middle"):
             _canvas()
@@ -70,6 +71,11 @@ def _legend(page) -> None:
             )
             html.Span("{{ row.label.trim() }}", classes="name")
             html.Span("{{ row.count }}", classes="count")
+
+
+def _notes() -> None:
+    """What a viewer has to know: what is drawn larger than it is, or not all of."""
+    html.Div("{{ note }}", v_for="note in notes", key=("note",), classes="hint note")
 
 
 def _choices(page) -> None:

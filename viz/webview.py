@@ -80,6 +80,7 @@ class WebView:
             "step": viewer.frame.step,
             "mark": 100 * viewer.sheet.share(viewer.frame.time),
             "legend": viewer.legend(),
+            "notes": viewer.stage.notes,
         }
 
     def _of_scene(self) -> dict:
@@ -148,6 +149,8 @@ class WebView:
     def _turned(self) -> None:
         self._rest = None
         self.viewer.stage.turned()
+        with self.state:
+            self.state.notes = self.viewer.stage.notes
         self._draw()
 
     def _resized(self, view_size, **_) -> None:

@@ -243,6 +243,16 @@ def test_the_field_and_its_scale_follow_the_choice(seen):
     assert seen.page.locator(".bar").count() == 0
 
 
+def test_cells_drawn_larger_than_they_are_are_told(seen):
+    assert seen.page.locator(".note").count() == 0
+    before = seen.source
+    seen.page.mouse.move(600, 400)
+    for _ in range(16):
+        seen.page.mouse.wheel(0, 100)
+    seen.settled(before)
+    assert "tumour cells are drawn larger than they are" in " ".join(seen.page.locator(".note").all_inner_texts())
+
+
 def test_the_scale_bar_has_its_length(seen):
     """The edge of the lattice, seen from the front, is 200 um: the outline's columns tell the pixels of a um."""
     before = seen.source

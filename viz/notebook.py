@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import subprocess
 import sys
+import tempfile
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,15 @@ class Page:
 
     def __init__(self, path: Path, height: int):
         command = [sys.executable, "-P", "-m", "marrowsim", "view", str(path), "--no-browser"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        # Messages go to a file: a pipe that nobody reads would stop the server when it is full.
+        self._messages = tempfile.TemporaryFile("w+")
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._messages, text=True)
         atexit.register(self.stop)
         self._height = height
         self.url = next((line.strip() for line in self._process.stdout if line.startswith("http")), "")
         if not self.url:
-            given = self._process.stderr.read().strip()
+            self._messages.seek(0)
+            given = self._messages.read().strip()
             raise RenderError(Fault("the page could not be served", given=given, remedy=f"marrowsim view {path}"))
 
     def stop(self) -> None:

@@ -55,7 +55,7 @@ def folder(tmp_path_factory):
 def address(folder):
     """The page, served by the command."""
     command = [sys.executable, "-P", "-m", "marrowsim", "view", str(folder), "--no-browser"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         yield server.stdout.readline().strip()
         server.terminate()
 

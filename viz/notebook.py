@@ -27,7 +27,7 @@ class Page:
     def __init__(self, path: Path, height: int):
         command = [sys.executable, "-P", "-m", "marrowsim", "view", str(path), "--no-browser"]
         # Messages go to a file: a pipe that nobody reads would stop the server when it is full.
-        self._messages = tempfile.TemporaryFile("w+")
+        self._messages = tempfile.TemporaryFile("w+")  # noqa: SIM115  (open as long as the server)
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._messages, text=True)
         atexit.register(self.stop)
         self._height = height

@@ -33,6 +33,7 @@ _PUBLIC = {
     "morphometry": "marrowsim.bone_morphometry",
     "knockout": "marrowsim.experiments",
     "MarrowsimError": "marrowsim.errors",
+    "view": "marrowsim.viz.notebook",
 }
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "morphometry",
     "open_run",
     "steady_field",
+    "view",
 ]
 
 

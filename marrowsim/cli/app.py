@@ -264,6 +264,36 @@ def export(
 
 @app.command()
 @guarded
+def view(
+    folder: Folder,
+    frame: Annotated[int | None, typer.Option(help="Step number of the first frame (default: the last).")] = None,
+    layers: Layers = None,
+    field: Field = None,
+    field_as: FieldAs = None,
+    slices: Slices = None,
+    levels: Levels = None,
+    limits: Limits = None,
+    clip: Clip = None,
+    camera: CameraOption = None,
+    track: Track = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port of the page on this machine (default: the first free one from 8765).")
+    ] = None,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser of this machine.")] = True,
+    window: Annotated[bool, typer.Option("--window", help="A window of the desktop instead of a page.")] = False,
+) -> None:
+    """Look at a run in 3D, also while it goes on: a page for your own browser, under a key of its own."""
+    from marrowsim.cli.viewing import view_run  # noqa: PLC0415
+
+    scene = {
+        **{"layers": layers, "field": field, "field_as": field_as, "slices": slices, "levels": levels},
+        **{"limits": limits, "clip": clip, "camera": camera, "tracks": track},
+    }
+    view_run(folder, frame, scene, port=port, browser=browser, window=window)
+
+
+@app.command()
+@guarded
 def benchmark(
     out: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder of the results (default: by the date).")

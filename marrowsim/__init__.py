@@ -32,6 +32,7 @@ _PUBLIC = {
     "fabric": "marrowsim.bone_morphometry",
     "morphometry": "marrowsim.bone_morphometry",
     "knockout": "marrowsim.experiments",
+    "sweep": "marrowsim.sweeps",
     "MarrowsimError": "marrowsim.errors",
 }
 
@@ -49,6 +50,7 @@ __all__ = [
     "morphometry",
     "open_run",
     "steady_field",
+    "sweep",
 ]
 
 

@@ -51,8 +51,8 @@ class Point:
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of what the result follows from: scenario, readouts and version."""
-        return digest_of([__version__, self.scenario, self.readouts])
+        """SHA-256 of what the result follows from."""
+        return content_digest(self.scenario, self.readouts)
 
     @functools.cached_property
     def geometry_key(self) -> str:
@@ -81,6 +81,11 @@ def digest_of(values: Any) -> str:
     """SHA-256 of plain values, whatever the order of the keys."""
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def content_digest(scenario: Mapping[str, Any], readouts: Iterable[Mapping[str, Any]]) -> str:
+    """SHA-256 of what a result follows from: scenario with its seed, readouts and version."""
+    return digest_of([__version__, scenario, list(readouts)])
 
 
 _latest: tuple[str, Geometry] | None = None
@@ -120,9 +125,7 @@ def cost_of(config: Config) -> Estimate:
     return estimate(config, extent)
 
 
-def run_point(
-    config: Config, geometry: Geometry, readouts: Iterable[Readout], threads: int = 1
-) -> Mapping[str, float]:
+def run_point(config: Config, geometry: Geometry, readouts: Iterable[Readout], threads: int = 1) -> Mapping[str, float]:
     """Run a scenario to its end, and measure it."""
     due, follows = {}, set()
     for readout in readouts:

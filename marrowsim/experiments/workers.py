@@ -7,9 +7,10 @@ import logging
 import multiprocessing
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
@@ -276,7 +277,7 @@ class _DaskPool:
         except (OSError, ValueError) as error:
             given = f"{address}: {error}"
             raise ExperimentError(Fault("there is no Dask scheduler", allowed, given, where="--scheduler")) from None
-        with client:
+        with client, client.as_current():
             yield cls(client, threads)
 
     def _tell(self, what: str) -> None:
@@ -309,19 +310,21 @@ class _DaskPool:
         from distributed import wait as wait_for  # noqa: PLC0415
 
         if futures:
-            with contextlib.suppress(TimeoutError):
+            try:
                 return list(wait_for(list(futures), timeout=POLL, return_when="FIRST_COMPLETED").done)
-        else:
-            threading.Event().wait(POLL)
+            except TimeoutError:
+                return []
+            except CancelledError:
+                remedy = "the points that are done are kept: start it, and give the same command again"
+                fault = Fault("the Dask scheduler was lost", remedy=remedy, where="--scheduler")
+                raise ExperimentError(fault) from None
+        time.sleep(POLL)
         return []
 
     def outcome(self, future: Any) -> dict[str, Any] | BaseException:
         """The record of a point that ended, or what went wrong."""
         from distributed import KilledWorker  # noqa: PLC0415
 
-        if future.status in ("cancelled", "lost"):
-            remedy = "the points that are done are kept: start it, and give the same command again"
-            raise ExperimentError(Fault("the Dask scheduler was lost", remedy=remedy, where="--scheduler"))
         error = future.exception() if future.status == "error" else None
         return KilledError() if isinstance(error, KilledWorker) else error or future.result()
 

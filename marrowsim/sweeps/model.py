@@ -17,7 +17,7 @@ from marrowsim.units import convert
 FORMAT = 1
 QUANTITY = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(.*?)\s*$", re.IGNORECASE)
 DIGITS = 9
-"""Significant digits of drawn values, so that other machines draw the same ones."""
+"""Significant digits of drawn and converted values, so that other machines draw the same ones."""
 Design = Literal["grid", "latin hypercube", "sobol", "morris"]
 
 
@@ -96,7 +96,7 @@ class Parameter(ParameterSet):
                 raise ValueError(f"{value!r} has no unit")
             return float(value)
         amount, unit = _parts(value)
-        return amount if unit == self.unit else convert(value, _unit(self.unit))
+        return amount if unit == self.unit else _rounded(convert(value, _unit(self.unit)))
 
     def shown(self, value: Any) -> float | str:
         """A value as tables show it: a number in `unit`, or text where it is none."""
@@ -114,7 +114,7 @@ class Parameter(ParameterSet):
             number = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
         else:
             number = low + share * (high - low)
-        number = float(f"{number:.{DIGITS}g}")
+        number = _rounded(number)
         return f"{number!r} {_unit(self.unit)}" if isinstance(self.low, str) else number
 
     @property
@@ -127,6 +127,10 @@ class Parameter(ParameterSet):
 
 def _refused(what: str, allowed: str) -> PydanticCustomError:
     return PydanticCustomError("parameter", "{what}", {"what": what, "allowed": allowed})
+
+
+def _rounded(number: float) -> float:
+    return float(f"{number:.{DIGITS}g}")
 
 
 def _parts(text: str) -> tuple[float, str]:

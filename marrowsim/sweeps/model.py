@@ -96,6 +96,8 @@ class Parameter(ParameterSet):
                 raise ValueError(f"{value!r} has no unit")
             return float(value)
         amount, unit = _parts(value)
+        if unit and not self.unit:
+            raise ValueError(f"'{value}' has a unit, and others have none")
         return amount if unit == self.unit else _rounded(convert(value, _unit(self.unit)))
 
     def shown(self, value: Any) -> float | str:

@@ -57,7 +57,7 @@ def _shown(outcome: SweepOutcome, indices: pd.DataFrame) -> list[Parameter]:
 def _indices(axes: Axes, indices: pd.DataFrame, labels: list[str]) -> None:
     """Bars with their intervals, one group a parameter."""
     names = list(dict.fromkeys(indices["index"]))
-    height = 0.8 / len(names)
+    height = 0.6 / len(names)
     for number, (name, colour) in enumerate(zip(names, (MEAN, SECOND), strict=False)):
         some = indices[indices["index"] == name]
         lines = np.arange(len(some)) + (number - (len(names) - 1) / 2) * height
@@ -65,7 +65,8 @@ def _indices(axes: Axes, indices: pd.DataFrame, labels: list[str]) -> None:
         axes.hlines(lines, some["low"], some["high"], color="#444444", linewidth=1.2)
     axes.axvline(0, color="#444444", linewidth=0.8)
     axes.set_yticks(range(len(labels)), labels, fontsize=9)
-    axes.invert_yaxis()
+    axes.margins(x=0.08)
+    axes.set_ylim(max(len(labels), 2) - 0.5, -0.5)
     axes.tick_params(axis="x", labelsize=8)
     if len(names) > 1:
         axes.legend(fontsize=8, frameon=False)

@@ -17,7 +17,9 @@ from marrowsim.sweeps.model import Sweep
 RESAMPLES = 1000
 COLUMNS = ["readout", "parameter", "index", "estimate", "low", "high", "points"]
 FEWEST = 4
-"""Points, Sobol blocks or Morris trajectories without which there is no interval."""
+"""Points, Sobol blocks or Morris trajectories without which there is no index."""
+FEWEST_RANKS = 8
+"""Points without which a rank correlation has no interval: resampled, a few points in order are always in order."""
 MEANINGS = {
     "S1": "share of the variance that is due to the parameter alone (Sobol, first order)",
     "ST": "share of the variance in which the parameter has a part, interactions included (Sobol, total)",
@@ -114,6 +116,10 @@ def _ranks(sweep: Sweep, x: np.ndarray, y: np.ndarray) -> Iterator[tuple]:
         if np.ptp(column) == 0:
             yield name, "rank correlation", math.nan, math.nan, math.nan
             continue
+        estimate = float(correlation(column, y))
+        if len(y) < FEWEST_RANKS:
+            yield name, "rank correlation", estimate, math.nan, math.nan
+            continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             drawn = stats.bootstrap(
@@ -122,9 +128,5 @@ def _ranks(sweep: Sweep, x: np.ndarray, y: np.ndarray) -> Iterator[tuple]:
             ).bootstrap_distribution  # fmt: skip
         drawn = drawn[np.isfinite(drawn)]
         tail = 50 * (1 - LEVEL)
-        yield (
-            name,
-            "rank correlation",
-            float(correlation(column, y)),
-            *map(float, np.percentile(drawn, [tail, 100 - tail])),
-        )
+        low, high = np.percentile(drawn, [tail, 100 - tail])
+        yield name, "rank correlation", estimate, float(low), float(high)

@@ -61,7 +61,7 @@ def test_a_cluster_is_serial_to_the_byte(tiny, tmp_path):
 def test_other_versions_are_refused(tiny, tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr("marrowsim.experiments.workers.__version__", "0.0.0")
-    with distributed.LocalCluster(1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
-        with pytest.raises(ExperimentError, match="another version"):
-            knockout(tiny(), output=tmp_path / "out", bounded=True, scheduler=cluster.scheduler_address)
+    local = distributed.LocalCluster(1, threads_per_worker=1, processes=False, dashboard_address=None)
+    with local as cluster, pytest.raises(ExperimentError, match="another version"):
+        knockout(tiny(), output=tmp_path / "out", bounded=True, scheduler=cluster.scheduler_address)
     assert not list((tmp_path / "out" / "points").iterdir())

@@ -32,6 +32,7 @@ _PUBLIC = {
     "fabric": "marrowsim.bone_morphometry",
     "morphometry": "marrowsim.bone_morphometry",
     "knockout": "marrowsim.experiments",
+    "sweep": "marrowsim.sweeps",
     "MarrowsimError": "marrowsim.errors",
     "view": "marrowsim.viz.notebook",
 }
@@ -50,6 +51,7 @@ __all__ = [
     "morphometry",
     "open_run",
     "steady_field",
+    "sweep",
     "view",
 ]
 

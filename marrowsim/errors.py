@@ -43,7 +43,7 @@ class ScenarioError(MarrowsimError):
 
 
 class ExperimentError(MarrowsimError):
-    """An experiment (arms, readouts, rules) that cannot be run, or a folder that is not its own."""
+    """An experiment or a sweep that cannot be run, or a folder that is not its own."""
 
 
 class ImageError(MarrowsimError):

@@ -20,6 +20,7 @@ LAYERS = [
     {"simulation", "provenance", "estimate", "validation"},
     {"storage"},
     {"benchmarks", "experiments"},
+    {"sweeps"},
     {"viz"},
     {"export"},
     {"cli", "__main__"},

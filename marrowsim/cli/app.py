@@ -24,6 +24,7 @@ from marrowsim.cli.options import (
     Limits,
     Picture,
     Scenario,
+    Scheduler,
     Seed,
     Settings,
     Slices,
@@ -331,6 +332,7 @@ def knockout(
     ] = None,
     replicates: Annotated[int | None, typer.Option(help="Seeds, instead of the experiment's number.", min=2)] = None,
     processes: Annotated[int | None, typer.Option(help="Worker processes; never change a result.", min=1)] = None,
+    scheduler: Scheduler = None,
     seed: Annotated[int, typer.Option(help="Seed of the first replicate.", min=0)] = 1,
     show: Annotated[bool, typer.Option("--list", help="List the experiments.")] = False,
     text: Annotated[bool, typer.Option("--print", help="Print the file of an experiment, to copy and edit.")] = False,
@@ -343,4 +345,39 @@ def knockout(
     elif text:
         print_experiment(names or [])
     else:
-        run_experiments(names or [], out, bounded=bounded, replicates=replicates, processes=processes, seed=seed)
+        run_experiments(
+            names or [],
+            out,
+            bounded=bounded,
+            replicates=replicates,
+            processes=processes,
+            scheduler=scheduler,
+            seed=seed,
+        )
+
+
+@app.command()
+@guarded
+def sweep(
+    name: Annotated[str | None, typer.Argument(help="A TOML file, or a bundled sweep.", metavar="FILE")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder of the results (default sweeps/<id>).")
+    ] = None,
+    processes: Annotated[int | None, typer.Option(help="Worker processes; never change a result.", min=1)] = None,
+    scheduler: Scheduler = None,
+    threads: Annotated[int, typer.Option(help="Threads of each run; never change a result.", min=1)] = 1,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Say how many points, what time and memory.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="List the bundled sweeps.")] = False,
+    text: Annotated[bool, typer.Option("--print", help="Print the file of a sweep, to copy and edit.")] = False,
+) -> None:
+    """Vary parameters of a scenario: a tidy table, and what the readouts depend on. Goes on after a kill."""
+    from marrowsim.cli.sweeping import list_sweeps, print_forecast, print_sweep, run_sweep  # noqa: PLC0415
+
+    if show:
+        list_sweeps()
+    elif text:
+        print_sweep(name)
+    elif dry:
+        print_forecast(name, out, processes, threads)
+    elif not run_sweep(name, out, processes=processes, scheduler=scheduler, threads=threads):
+        raise typer.Exit(1)

@@ -37,7 +37,14 @@ def print_experiment(names: list[str]) -> None:
 
 
 def run_experiments(
-    names: list[str], out: Path | None, *, bounded: bool, replicates: int | None, processes: int | None, seed: int
+    names: list[str],
+    out: Path | None,
+    *,
+    bounded: bool,
+    replicates: int | None,
+    processes: int | None,
+    scheduler: str | None,
+    seed: int,
 ) -> None:
     """Run experiments one after the other, each into its folder, and print the verdicts.
 
@@ -45,7 +52,7 @@ def run_experiments(
     ----------
     names : bundled names and files; `all` are the bundled ones.
     out : folder of the report, or of the folders of several.
-    bounded, replicates, processes, seed : see `marrowsim.experiments.run.knockout`.
+    bounded, replicates, processes, scheduler, seed : see `marrowsim.experiments.run.knockout`.
 
     Raises
     ------
@@ -66,8 +73,8 @@ def run_experiments(
         with Stages(f"experiment {name}") as stages:
             try:
                 outcome = knockout(
-                    name, bounded=bounded, output=folder, replicates=replicates, processes=processes, seed=seed,
-                    progress=stages.points(name),
+                    name, bounded=bounded, output=folder, replicates=replicates, processes=processes,
+                    scheduler=scheduler, seed=seed, progress=stages.points(name),
                 )  # fmt: skip
             except ExperimentError as error:
                 faults += error.faults

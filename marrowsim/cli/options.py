@@ -37,6 +37,10 @@ Settings = Annotated[
         "--set", metavar="KEY=VALUE", help='Any other value of the scenario, such as time.step="3 min". Repeatable.'
     ),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Run on the workers of this Dask scheduler, such as tcp://127.0.0.1:8786."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Picture = Annotated[bool, typer.Option(help="Make picture.png at the end, and bone.png where bone is remodelled.")]
 

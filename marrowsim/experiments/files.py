@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,8 @@ def _allowed(path: tuple[str, ...]) -> list[str]:
     return list((PARTS[path[0]] if path else Experiment).model_fields)
 
 
-def _tables(data: Mapping[str, Any], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def tables(data: Mapping[str, Any], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The tables of a list in a file that was not checked yet, with their numbers."""
     items = data.get(name)
     for number, item in enumerate(items if isinstance(items, list) else []):
         if isinstance(item, dict):
@@ -93,10 +94,10 @@ def _tables(data: Mapping[str, Any], name: str) -> Iterator[tuple[int, dict[str,
 
 def _cross_faults(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
     """Names that refer to something in the file must be there, and measures must know their options."""
-    yield from _readout_faults(data, places)
+    yield from readout_faults(data, places)
     arms = data.get("arms") if isinstance(data.get("arms"), dict) else {}
-    readouts = [item.get("name") for _, item in _tables(data, "readout")]
-    for number, rule in _tables(data, "rule"):
+    readouts = [item.get("name") for _, item in tables(data, "readout")]
+    for number, rule in tables(data, "rule"):
         kind = rule.get("kind")
         needed = ARMS_OF.get(kind, ()) if isinstance(kind, str) else ()
         for key in ("of", "to", "full", "none"):
@@ -112,15 +113,16 @@ def _cross_faults(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
             known = [item for item in readouts if isinstance(item, str)]
             where = places(("rule", str(number), "readout"))
             yield Fault("unknown readout", ", ".join(known), f"'{name}'", nearest(name, known), where)
-    rules = [rule for _, rule in _tables(data, "rule")]
+    rules = [rule for _, rule in tables(data, "rule")]
     if rules and not any("supports" in rule for rule in rules):
         what, allowed = "no rule can support the claim", "supports in one rule or more"
         yield Fault(what, allowed, where=places(("rule",)))
 
 
-def _readout_faults(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
+def readout_faults(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
+    """What is wrong with the names, measures and options of the readouts of a file."""
     seen = set()
-    for number, readout in _tables(data, "readout"):
+    for number, readout in tables(data, "readout"):
         name, known = readout.get("name"), readout.get("measure")
         if isinstance(name, str) and name in seen:
             yield Fault("two readouts of one name", given=f"'{name}'", where=places(("readout", str(number), "name")))
@@ -166,7 +168,7 @@ def arm_configs(source: Source, *, bounded: bool, seed: int) -> dict[str, Config
     """
     experiment, faults, configs = source.experiment, [], {}
     for name, arm in experiment.arms.items():
-        scenario = _scenario(source, arm.scenario or experiment.scenario)
+        scenario = scenario_beside(source.folder, arm.scenario or experiment.scenario)
         overrides = flat(experiment.set) | (flat(experiment.bounded.set) if bounded else {}) | flat(arm.set)
         switched = [*experiment.knockouts, *arm.knockouts]
         if switched:
@@ -174,28 +176,23 @@ def arm_configs(source: Source, *, bounded: bool, seed: int) -> dict[str, Config
         try:
             config = configs[name] = load_config(scenario, PROCESSES, overrides | {"seed": seed})
         except ScenarioError as error:
-            faults += [
-                Fault(
-                    fault.what, fault.allowed, fault.given, fault.remedy, f"{source.where}: arm {name}: {fault.where}"
-                )
-                for fault in error.faults
-            ]
+            faults += [replace(fault, where=f"{source.where}: arm {name}: {fault.where}") for fault in error.faults]
             continue
-        faults += _unmeasurable(source, name, config)
+        faults += unmeasurable(experiment.readout, config, f"{source.where}: arm {name}")
     if faults:
         raise ExperimentError(*dict.fromkeys(faults))
     return configs
 
 
-def _scenario(source: Source, name: str) -> str:
-    """A bundled scenario by its name, another beside the file of the experiment."""
-    return name if name in SCENARIOS or Path(name).is_absolute() else str(source.folder / name)
+def scenario_beside(folder: Path, name: str) -> str:
+    """A bundled scenario by its name, another beside the file that names it."""
+    return name if name in SCENARIOS or Path(name).is_absolute() else str(folder / name)
 
 
-def _unmeasurable(source: Source, name: str, config: Config) -> Iterator[Fault]:
-    """What the readouts name must be there in an arm, and their times within its run."""
-    for readout in source.experiment.readout:
-        where = f"{source.where}: arm {name}: readout {readout.name}"
+def unmeasurable(readouts: Iterable[Readout], config: Config, which: str) -> Iterator[Fault]:
+    """What the readouts name must be there in a configuration, and their times within its run."""
+    for readout in readouts:
+        where = f"{which}: readout {readout.name}"
         if readout.at is not None and round(readout.at / config.time.step) > config.time.steps:
             allowed = f"up to {config.time.duration:g} min"
             yield Fault("a readout is taken after the end of the run", allowed, f"{readout.at:g} min", where=where)

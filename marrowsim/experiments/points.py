@@ -1,4 +1,4 @@
-"""One point of an experiment: an arm with a seed, run to its end and measured."""
+"""One point of an experiment or a sweep: a scenario with a seed, run to its end and measured."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import functools
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from marrowsim import __version__
 from marrowsim.config import Config, load_config
+from marrowsim.estimate import Estimate, estimate
 from marrowsim.experiments.measures import MEASURES
 from marrowsim.experiments.model import Readout
 from marrowsim.experiments.watch import Watch
-from marrowsim.geometry.build import Geometry, build_geometry
+from marrowsim.geometry.build import Geometry, bone_of, build_geometry
 from marrowsim.processes import PROCESSES
 from marrowsim.simulation import Simulation
 from marrowsim.storage.files import write_atomically
@@ -30,74 +31,102 @@ AFTER_GEOMETRY = (
 
 @dataclass(frozen=True)
 class Point:
-    """An arm with a seed, as plain values, so that it can be sent to another process.
+    """A scenario with a seed, as plain values, so that it can be sent to another process.
 
     Attributes
     ----------
-    arm, seed : which.
+    name, seed : which: the arm of an experiment, or what a sweep sets.
     scenario : the resolved scenario.
     readouts : as in the experiment file.
     path : file of the result.
+    memory : bytes that its run is estimated to take.
     """
 
-    arm: str
+    name: str
     seed: int
     scenario: dict[str, Any]
     readouts: tuple[dict[str, Any], ...]
     path: Path
+    memory: float = 0.0
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of what the result follows from: scenario, readouts and version."""
-        return _digest([__version__, self.scenario, self.readouts])
+        """SHA-256 of what the result follows from."""
+        return content_digest(self.scenario, self.readouts)
 
-    @property
+    @functools.cached_property
     def geometry_key(self) -> str:
         """The same for points that have one geometry."""
-        return _digest({key: value for key, value in self.scenario.items() if key not in AFTER_GEOMETRY})
+        return digest_of({key: value for key, value in self.scenario.items() if key not in AFTER_GEOMETRY})
 
-    def result(self) -> dict[str, float | None] | None:
-        """Values by readout, where the point was run; nothing where it was not, or was another one."""
+    def record(self) -> dict[str, Any] | None:
+        """What is known of the point, where it was run; nothing where it was not, or was another one."""
         try:
             known = json.loads(self.path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-        return known["values"] if isinstance(known, dict) and known.get("digest") == self.digest else None
+        return known if isinstance(known, dict) and known.get("digest") == self.digest else None
+
+    def result(self) -> dict[str, float | None] | None:
+        """Values by readout, where the point was run."""
+        known = self.record()
+        return known and known["values"]
+
+    def keep(self, record: Mapping[str, Any]) -> None:
+        """Write what `measure_point` found, whole or not at all."""
+        write_atomically(self.path, json.dumps(record, indent=1) + "\n")
 
 
-def _digest(values: Any) -> str:
+def digest_of(values: Any) -> str:
+    """SHA-256 of plain values, whatever the order of the keys."""
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def run_points(points: Iterable[Point], after: Callable[[], None] = lambda: None) -> None:
-    """Run points of one seed one after the other, and write each result; equal geometries are built once.
-
-    Parameters
-    ----------
-    points : to be run.
-    after : called after each of them.
-    """
-    geometries: dict[str, Geometry] = {}
-    for point in points:
-        begun = time.monotonic()
-        config = load_config(point.scenario, PROCESSES)
-        if point.geometry_key not in geometries:
-            geometries[point.geometry_key] = build_geometry(config)
-        values = run_point(config, geometries[point.geometry_key], [Readout(**item) for item in point.readouts])
-        known = {
-            "arm": point.arm,
-            "seed": point.seed,
-            "digest": point.digest,
-            "seconds": round(time.monotonic() - begun, 2),
-            "values": {name: None if value != value else value for name, value in values.items()},
-        }
-        write_atomically(point.path, json.dumps(known, indent=1) + "\n")
-        after()
+def content_digest(scenario: Mapping[str, Any], readouts: Iterable[Mapping[str, Any]]) -> str:
+    """SHA-256 of what a result follows from: scenario with its seed, readouts and version."""
+    return digest_of([__version__, scenario, list(readouts)])
 
 
-def run_point(config: Config, geometry: Geometry, readouts: Iterable[Readout]) -> Mapping[str, float]:
-    """Run a scenario to its end on one thread, and measure it."""
+_latest: tuple[str, Geometry] | None = None
+"""The geometry of the last point of this process, since the next one often has the same."""
+
+
+def measure_point(point: Point, threads: int = 1) -> dict[str, Any]:
+    """Run a point and measure it: what its file says. The geometry of the point before is used where it is the same."""
+    global _latest  # noqa: PLW0603
+    begun = time.monotonic()
+    config = load_config(point.scenario, PROCESSES)
+    known = _latest
+    if known is None or known[0] != point.geometry_key:
+        known = _latest = (point.geometry_key, build_geometry(config))
+    values = run_point(config, known[1], [Readout(**item) for item in point.readouts], threads)
+    return {
+        "point": point.name,
+        "seed": point.seed,
+        "digest": point.digest,
+        "version": __version__,
+        "seconds": round(time.monotonic() - begun, 2),
+        "values": {name: None if value != value else value for name, value in values.items()},
+    }
+
+
+_extents: dict[str, tuple[float, ...]] = {}
+
+
+def cost_of(config: Config) -> Estimate:
+    """What a run will take; bone from an image is read for its size, once for each image."""
+    extent = None
+    if config.geometry.image:
+        key = config.geometry.model_dump_json()
+        if key not in _extents:
+            _extents[key] = tuple(length * config.geometry.voxel for length in bone_of(config)[0].shape[::-1])
+        extent = _extents[key]
+    return estimate(config, extent)
+
+
+def run_point(config: Config, geometry: Geometry, readouts: Iterable[Readout], threads: int = 1) -> Mapping[str, float]:
+    """Run a scenario to its end, and measure it."""
     due, follows = {}, set()
     for readout in readouts:
         known = MEASURES[readout.measure]
@@ -107,5 +136,5 @@ def run_point(config: Config, geometry: Geometry, readouts: Iterable[Readout]) -
         due[readout.name] = (step, functools.partial(known.function, **keywords))
         follows |= set(known.follows)
     watch = Watch(due, follows)
-    Simulation(config, geometry=geometry, threads=1).run(recorders=[watch])
+    Simulation(config, geometry=geometry, threads=threads).run(recorders=[watch])
     return {name: watch.values[name] for name in due}

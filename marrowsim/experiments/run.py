@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,19 +15,18 @@ import tomli_w
 from filelock import FileLock, Timeout
 
 from marrowsim import __version__
-from marrowsim.errors import ExperimentError, Fault, MarrowsimError
+from marrowsim.errors import ExperimentError, Fault
 from marrowsim.experiments.files import Source, arm_configs, load_experiment
 from marrowsim.experiments.model import Experiment
-from marrowsim.experiments.points import Point, run_points
+from marrowsim.experiments.points import Point, cost_of
 from marrowsim.experiments.report import report_text, table_of, with_interval
 from marrowsim.experiments.verdict import Judgement, judge_all, verdict
+from marrowsim.experiments.workers import fault_of, run_points
 from marrowsim.provenance import software
 from marrowsim.simulation import processors
 from marrowsim.storage.files import disk_errors, write_atomically
 
 Progress = Callable[[int, int], None]
-POLL = 0.5
-"""Seconds between looks at how many points are done."""
 RECORD, COPY, POINTS, SCENARIOS = "experiment.json", "experiment.toml", "points", "scenarios"
 TABLE, REPORT = "table.csv", "report.md"
 
@@ -79,6 +75,7 @@ def knockout(
     output: str | Path | None = None,
     replicates: int | None = None,
     processes: int | None = None,
+    scheduler: str | None = None,
     seed: int = 1,
     progress: Progress | None = None,
 ) -> Outcome:
@@ -94,6 +91,7 @@ def knockout(
     output : folder for the report; points that are in it are not run again. Nothing is kept where not given.
     replicates : seeds instead of the file's number.
     processes : worker processes, one thread each; the processors there are where not given. They never change a result.
+    scheduler : address of a Dask scheduler whose workers are used instead, such as `"tcp://127.0.0.1:8786"`.
     seed : of the first replicate; the others follow.
     progress : called with points done and points to do.
 
@@ -110,10 +108,10 @@ def knockout(
     arm_configs(source, bounded=bounded, seed=seed)
     if output is None:
         with tempfile.TemporaryDirectory(prefix="marrowsim-") as scratch:
-            return _run(source, Path(scratch), False, bounded, count, workers, seed, progress)
+            return _run(source, Path(scratch), False, bounded, count, workers, scheduler, seed, progress)
     path = Path(output)
     with disk_errors(path), _own(path, source, bounded):
-        return _run(source, path, True, bounded, count, workers, seed, progress)
+        return _run(source, path, True, bounded, count, workers, scheduler, seed, progress)
 
 
 def _count(name: str, given: int | None, fewest: int) -> int | None:
@@ -159,6 +157,7 @@ def _run(
     bounded: bool,
     count: int,
     workers: int,
+    scheduler: str | None,
     seed: int,
     progress: Progress | None,
 ) -> Outcome:
@@ -167,7 +166,7 @@ def _run(
         (path / folder).mkdir(exist_ok=True)
     points = points_of(source, path, bounded=bounded, seeds=seeds)
     _write_scenarios(source, points, path)
-    _run_all(points, workers, progress or (lambda done, todo: None))
+    _run_all(points, workers, scheduler, progress or (lambda done, todo: None))
     values = _values(experiment, points, seeds)
     outcome = Outcome(experiment, bounded, seeds, values, judge_all(experiment, values), path if kept else None)
     write_atomically(path / TABLE, outcome.table.to_csv(index=False))
@@ -178,87 +177,41 @@ def _run(
 def points_of(source: Source, path: Path, *, bounded: bool, seeds: tuple[int, ...]) -> list[Point]:
     """All points of an experiment, seed by seed, with their files below `path`."""
     readouts = tuple(item.model_dump(mode="json", exclude_none=True) for item in source.experiment.readout)
-    resolved = {arm: item.resolved() for arm, item in arm_configs(source, bounded=bounded, seed=seeds[0]).items()}
+    configs = arm_configs(source, bounded=bounded, seed=seeds[0])
+    known = {arm: (config.resolved(), cost_of(config).memory) for arm, config in configs.items()}
     return [
-        Point(arm, seed, scenario | {"seed": seed}, readouts, path / POINTS / f"{arm}-{seed}.json")
+        Point(arm, seed, scenario | {"seed": seed}, readouts, path / POINTS / f"{arm}-{seed}.json", memory)
         for seed in seeds
-        for arm, scenario in resolved.items()
+        for arm, (scenario, memory) in known.items()
     ]
 
 
 def _write_scenarios(source: Source, points: list[Point], path: Path) -> None:
     write_atomically(path / COPY, source.text)
     for point in points[: len(source.experiment.arms)]:
-        write_atomically(path / SCENARIOS / f"{point.arm}.toml", tomli_w.dumps(point.scenario))
+        write_atomically(path / SCENARIOS / f"{point.name}.toml", tomli_w.dumps(point.scenario))
 
 
-def _run_all(points: list[Point], workers: int, progress: Progress) -> None:
-    """Run what is not done, the points of a seed in one process; what fails does not stop the rest."""
+def _run_all(points: list[Point], workers: int, scheduler: str | None, progress: Progress) -> None:
+    """Run what is not done; what fails does not stop the rest."""
     missing = [point for point in points if point.result() is None]
     for point in missing:
         point.path.unlink(missing_ok=True)
     done = len(points) - len(missing)
     progress(done, len(points))
-    groups: dict[int, list[Point]] = {}
-    for point in missing:
-        groups.setdefault(point.seed, []).append(point)
 
-    def count() -> None:
-        progress(done + sum(point.path.exists() for point in missing), len(points))
+    def count(kept: int) -> None:
+        progress(done + kept, len(points))
 
-    errors = _run_here(groups, count) if workers == 1 else _run_in_workers(groups, workers, count)
-    faults = [fault for seed, error in sorted(errors.items()) for fault in _faults(error, groups[seed])]
+    failed = run_points(missing, processes=workers, scheduler=scheduler, after=count)
+    faults = [fault for point, error in failed for fault in fault_of(point, error)]
     if faults:
         raise ExperimentError(*faults)
 
 
-def _run_here(groups: Mapping[int, list[Point]], count: Callable[[], None]) -> dict[int, Exception]:
-    """Run the points of every seed in this process. Returns what went wrong, by seed."""
-    errors: dict[int, Exception] = {}
-    for seed, group in groups.items():
-        try:
-            run_points(group, count)
-        except Exception as error:
-            errors[seed] = error
-    return errors
-
-
-def _run_in_workers(groups: Mapping[int, list[Point]], workers: int, count: Callable[[], None]) -> dict[int, Exception]:
-    """Run the points of a seed in one of several processes. Returns what went wrong, by seed."""
-    if not groups:
-        return {}
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(groups)), mp_context=context) as pool:
-        futures = {seed: pool.submit(run_points, group) for seed, group in groups.items()}
-        try:
-            running = set(futures.values())
-            while running:
-                running = wait(running, timeout=POLL).not_done
-                count()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-    errors = {seed: future.exception() for seed, future in futures.items()}
-    return {seed: error for seed, error in errors.items() if error is not None}
-
-
-def _faults(error: BaseException, group: list[Point]) -> Iterator[Fault]:
-    """What went wrong with the points of a seed: the first that has no result is the one that failed."""
-    point = next((point for point in group if point.result() is None), group[-1])
-    where = f"arm {point.arm}, seed {point.seed}"
-    again = "the points that are done are kept: mend the cause, and give the same command again"
-    if isinstance(error, BrokenProcessPool):
-        remedy = f"fewer --processes where memory is short; {again}"
-        yield Fault("a worker process was killed", remedy=remedy, where=where)
-    elif isinstance(error, MarrowsimError):
-        yield from (Fault(item.what, item.allowed, item.given, item.remedy or again, where) for item in error.faults)
-    else:
-        yield Fault("the run failed", given=f"{type(error).__name__}: {error}", remedy=again, where=where)
-
-
 def _values(experiment: Experiment, points: list[Point], seeds: tuple[int, ...]) -> dict[str, dict[str, np.ndarray]]:
     """Readout to arm to values over seeds."""
-    results: Mapping[tuple[str, int], Mapping] = {(point.arm, point.seed): point.result() for point in points}
+    results: Mapping[tuple[str, int], Mapping] = {(point.name, point.seed): point.result() for point in points}
     return {
         readout.name: {
             arm: np.array([results[arm, seed][readout.name] for seed in seeds], dtype=float) for arm in experiment.arms

@@ -14,8 +14,8 @@ from marrowsim.cli.app import app
 from marrowsim.errors import ExperimentError
 from marrowsim.experiments import knockout
 from marrowsim.experiments.files import arm_configs, load_experiment
-from marrowsim.experiments.points import run_points
 from marrowsim.experiments.run import points_of
+from marrowsim.experiments.workers import run_points
 
 SEEDS = (1, 2, 3)
 
@@ -131,18 +131,19 @@ def test_a_failing_arm_does_not_stop_the_others(tiny, tmp_path):
     path = tiny(('knockouts = ["CXCR4"]', 'set.stroma.lining = "360 /mm^2"\nset.stroma.slots = "3000 /mm^3"'))
     with pytest.raises(ExperimentError) as error:
         knockout(path, output=tmp_path / "out", processes=1)
-    assert {fault.where for fault in error.value.faults} == {f"arm blocked, seed {seed}" for seed in SEEDS}
+    assert {fault.where for fault in error.value.faults} == {f"blocked, seed {seed}" for seed in SEEDS}
     assert set(times(tmp_path / "out")) == {f"{arm}-{seed}.json" for arm in ("with", "without") for seed in SEEDS}
 
 
 def test_geometry_is_shared_between_arms_of_one_tissue(tiny, tmp_path, monkeypatch):
     built = []
     build = ms.experiments.points.build_geometry
+    monkeypatch.setattr("marrowsim.experiments.points._latest", None)
     monkeypatch.setattr("marrowsim.experiments.points.build_geometry", lambda config: built.append(1) or build(config))
     source = load_experiment(tiny())
     for folder in ("points", "scenarios"):
         (tmp_path / folder).mkdir()
-    run_points(points_of(source, tmp_path, bounded=True, seeds=(1,)))
+    assert run_points(points_of(source, tmp_path, bounded=True, seeds=(1,)), processes=1) == []
     assert len(built) == 1
     results = {item.stem: json.loads(item.read_text()) for item in (tmp_path / "points").iterdir()}
     assert set(results) == {"with-1", "without-1", "blocked-1"}

@@ -11,12 +11,13 @@ from marrowsim.cli.console import Stages, messages, output, short
 from marrowsim.errors import ExperimentError, Fault
 from marrowsim.experiments import CLAIMS, experiment_text, load_experiment
 from marrowsim.experiments.files import arm_configs
+from marrowsim.experiments.overview import overview_text
 from marrowsim.experiments.report import with_interval
-from marrowsim.experiments.run import Outcome, knockout, overview_text
+from marrowsim.experiments.run import Outcome, knockout
 from marrowsim.storage.files import disk_errors, write_atomically
 
 FOLDERS = {False: Path("knockouts"), True: Path("knockouts-bounded")}
-FIGURE, OVERVIEW = "figure.png", "overview.md"
+FIGURE, OVERVIEW, MATRIX = "figure.png", "overview.md", "overview.png"
 ALL = "all"
 
 
@@ -77,8 +78,11 @@ def run_experiments(
         outcomes.append(outcome)
         _print(outcome)
     if several and outcomes:
+        from marrowsim.viz.matrix import draw_matrix  # noqa: PLC0415
+
         with disk_errors(base):
-            write_atomically(base / OVERVIEW, overview_text(outcomes))
+            draw_matrix(outcomes, base / MATRIX)
+            write_atomically(base / OVERVIEW, overview_text(outcomes, MATRIX))
         output().print(f"claims and verdicts: {short(base / OVERVIEW)}")
     if faults:
         raise ExperimentError(*faults)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 CELL, ROW, LABELS, HEAD, GAP = 0.62, 0.24, 2.9, 1.15, 0.35
 """Inches: width and height of a cell, width of the names of arms, height of those of readouts, and between panels."""
-BAR = 0.75
-"""Inches below the panels, for the colour bar."""
+BAR, NARROWEST = 0.75, 8.0
+"""Inches below the panels, for the colour bar, and that its label needs across."""
 WRAP, TITLE = 19, 34
 """Letters in a line of the name of a readout, and of the title of an experiment."""
 VERDICTS = {SUPPORTED: GREEN, NOT_SUPPORTED: GREY, FALSIFIED: VERMILLION}
@@ -41,7 +41,7 @@ def draw_matrix(outcomes: list[Outcome], path: Path) -> None:
     """Write the heat map (PNG) of the ratios of `marrowsim.experiments.overview.matrix`, a panel an experiment."""
     columns = _columns(outcomes)
     cells = [max(len(item.experiment.readout) for item in column) for column in columns]
-    width = sum(LABELS + count * CELL + GAP for count in cells)
+    width = max(NARROWEST, sum(LABELS + count * CELL + GAP for count in cells))
     height = max(sum(map(_height, column)) for column in columns) + BAR
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)

@@ -36,5 +36,5 @@ def test_verdicts_come_from_an_overview(made, tmp_path):
     overview.write_text(f"{claims}\n{MATRIX}\n\n![](overview.png)\n\n| arm | 0.5 |\n")
     page = made.page(TEXT, overview)
     assert "marrowsim 7.\n\n| S1 | **supported** |" in page
-    assert "](experiments.png)" in page and "overview.png" not in page and "| arm | 0.5 |" not in page
+    assert "](experiments.png)" in page and "](overview.png" not in page and "| arm | 0.5 |" not in page
     assert made.page(page) == page

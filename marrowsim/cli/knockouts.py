@@ -62,7 +62,7 @@ def run_experiments(
     several = len(wanted) > 1
     base = out or FOLDERS[bounded]
     folders = _folders(wanted, base, several or out is None, bounded, seed)
-    outcomes, faults = [], []
+    outcomes, faults, unfinished = [], [], []
     for name, folder in folders.items():
         with Stages(f"experiment {name}") as stages:
             try:
@@ -72,6 +72,7 @@ def run_experiments(
                 )  # fmt: skip
             except ExperimentError as error:
                 faults += error.faults
+                unfinished.append(name)
                 continue
             stages.say(f"experiment {name}: figure")
             _draw(outcome)
@@ -82,7 +83,7 @@ def run_experiments(
 
         with disk_errors(base):
             draw_matrix(outcomes, base / MATRIX)
-            write_atomically(base / OVERVIEW, overview_text(outcomes, MATRIX))
+            write_atomically(base / OVERVIEW, overview_text(outcomes, MATRIX, unfinished))
         output().print(f"claims and verdicts: {short(base / OVERVIEW)}")
     if faults:
         raise ExperimentError(*faults)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,13 +48,14 @@ def decisive(experiment: Experiment) -> frozenset[tuple[str, str]]:
     return frozenset((arm, rule.readout) for rule in rules for arm in rule.arms)
 
 
-def overview_text(outcomes: list[Outcome], figure: str) -> str:
+def overview_text(outcomes: list[Outcome], figure: str, unfinished: Sequence[str] = ()) -> str:
     """A page of claims and verdicts, of what does not hold, and of the matrix of arms and readouts.
 
     Parameters
     ----------
     outcomes : one an experiment, each with its report in a folder of its name.
     figure : where the picture of the matrix is, from the page.
+    unfinished : names of experiments that were asked for and failed.
     """
     form = "Quick form: small boxes and few replicates; it decides nothing for good. " * any(
         item.bounded for item in outcomes
@@ -62,6 +63,7 @@ def overview_text(outcomes: list[Outcome], figure: str) -> str:
     verdicts = [item.verdict for item in outcomes]
     count = ", ".join(f"{verdicts.count(name)} {name}" for name in dict.fromkeys(verdicts))
     lines = ["# Claims and verdicts", "", f"{form}{count}. marrowsim {__version__}.", ""]
+    lines += [f"**Not finished: {', '.join(unfinished)}.**", ""] if unfinished else []
     lines += _claims(outcomes)
     rows = [row for item in outcomes for judged in item.judgements for row in _shortfalls(item.experiment.id, judged)]
     if rows:

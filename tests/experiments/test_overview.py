@@ -50,7 +50,8 @@ def test_the_page_has_claims_verdicts_and_the_matrix(outcome):
     claims, _, below = text.partition(MATRIX)
     assert claims.count("[tiny](tiny/report.md)") == 2 and claims.count("| **supported** |") == 2
     assert "2 supported" in claims and "| more cells | 2 [2, 2] | 6 | 2 of 2 | 1 of 1 |" in claims
-    assert "](overview.png)" in below
+    assert "](overview.png)" in below and "Not finished" not in text
+    assert "**Not finished: S3.**" in overview_text([outcome], "overview.png", ["S3"])
     assert "| with CXCL12 |  | mean 20 | mean 10 |" in below
     assert "| blocked | CXCR4 | **0.5 [0.5, 0.5]** | 0 [0, 0] |" in below
 

@@ -61,6 +61,7 @@ for name in ("injected:tumour", "entered marrow:tumour", "cleared:tumour", "home
 DOSES = {"a003": 0.03, "a01": 0.1, "a03": 0.3, "a1": 1.0, "a3": 3.0, "a30": 30.0}  # uM
 
 head = """
+# The margin of the last rule was set after a look at seeds 1 to 8; the verdict is from seeds 101 to 108.
 format = 1
 id = "antagonist"
 title = "An antagonist of CXCR4 and homing to the marrow"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -19,9 +20,11 @@ from make_odd import renewed, table
 from marrowsim.experiments import CLAIMS, load_experiment
 from marrowsim.experiments.measures import MEASURES
 from marrowsim.experiments.model import Rule
+from marrowsim.experiments.overview import MATRIX
 from marrowsim.experiments.report import arm_changes, rule_text
 
 DOCUMENT = Path(__file__).with_name("EXPERIMENTS.md")
+PICTURE = DOCUMENT.with_name("experiments.png")
 VERDICTS = re.compile(r"<!-- begin verdicts -->\n(.*?)\n\n<!-- end verdicts -->", re.DOTALL)
 
 
@@ -71,11 +74,17 @@ def measures() -> str:
 
 
 def verdicts(text: str, overview: Path | None) -> str:
-    """The table of an overview without its links, which are to a folder of reports; what the page has, without one."""
+    """Claims and shortfalls of an overview, without its links, which are to a folder of reports, and with the figure of
+    its matrix; what the page has, without an overview.
+    """
     if overview is None:
         return VERDICTS.search(text)[1].strip()
-    found = overview.read_text(encoding="utf-8").partition("\n")[2].strip()
-    return re.sub(r"\[(\w+)\]\(\1/report\.md\)", r"\1", found).replace("\n## ", "\n### ")
+    found = overview.read_text(encoding="utf-8").partition("\n")[2].partition(MATRIX)[0].strip()
+    found = re.sub(r"\[(\w+)\]\(\1/report\.md\)", r"\1", found).replace("\n## ", "\n### ")
+    caption = (
+        "Every arm against the arm that changes nothing, or the first; the ratios with intervals are in the overview."
+    )
+    return f"{found}\n\n![Arms by readouts]({PICTURE.name})\n\n*{caption}*"
 
 
 def page(text: str, overview: Path | None = None) -> str:
@@ -100,6 +109,8 @@ def main() -> int:
     if chosen.check:
         return int(new != text)
     DOCUMENT.write_text(new, encoding="utf-8")
+    if chosen.overview:
+        shutil.copyfile(chosen.overview.with_suffix(".png"), PICTURE)
     return 0
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from marrowsim.experiments import CLAIMS
+from marrowsim.experiments.overview import MATRIX
 
 DOCS = Path(__file__).parents[1] / "docs"
 TEXT = (DOCS / "EXPERIMENTS.md").read_text(encoding="utf-8")
@@ -31,7 +32,9 @@ def test_a_changed_or_missing_block_is_found(made):
 
 def test_verdicts_come_from_an_overview(made, tmp_path):
     overview = tmp_path / "overview.md"
-    overview.write_text("# Claims and verdicts\n\nmarrowsim 7.\n\n| [S1](S1/report.md) | **supported** |\n")
+    claims = "# Claims and verdicts\n\nmarrowsim 7.\n\n| [S1](S1/report.md) | **supported** |\n"
+    overview.write_text(f"{claims}\n{MATRIX}\n\n![](overview.png)\n\n| arm | 0.5 |\n")
     page = made.page(TEXT, overview)
     assert "marrowsim 7.\n\n| S1 | **supported** |" in page
+    assert "](experiments.png)" in page and "](overview.png" not in page and "| arm | 0.5 |" not in page
     assert made.page(page) == page

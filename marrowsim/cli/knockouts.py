@@ -11,12 +11,13 @@ from marrowsim.cli.console import Stages, messages, output, short
 from marrowsim.errors import ExperimentError, Fault
 from marrowsim.experiments import CLAIMS, experiment_text, load_experiment
 from marrowsim.experiments.files import arm_configs
+from marrowsim.experiments.overview import overview_text
 from marrowsim.experiments.report import with_interval
-from marrowsim.experiments.run import Outcome, knockout, overview_text
+from marrowsim.experiments.run import Outcome, knockout
 from marrowsim.storage.files import disk_errors, write_atomically
 
 FOLDERS = {False: Path("knockouts"), True: Path("knockouts-bounded")}
-FIGURE, OVERVIEW = "figure.png", "overview.md"
+FIGURE, OVERVIEW, MATRIX = "figure.png", "overview.md", "overview.png"
 ALL = "all"
 
 
@@ -68,7 +69,7 @@ def run_experiments(
     several = len(wanted) > 1
     base = out or FOLDERS[bounded]
     folders = _folders(wanted, base, several or out is None, bounded, seed)
-    outcomes, faults = [], []
+    outcomes, faults, unfinished = [], [], []
     for name, folder in folders.items():
         with Stages(f"experiment {name}") as stages:
             try:
@@ -78,14 +79,18 @@ def run_experiments(
                 )  # fmt: skip
             except ExperimentError as error:
                 faults += error.faults
+                unfinished.append(name)
                 continue
             stages.say(f"experiment {name}: figure")
             _draw(outcome)
         outcomes.append(outcome)
         _print(outcome)
     if several and outcomes:
+        from marrowsim.viz.matrix import draw_matrix  # noqa: PLC0415
+
         with disk_errors(base):
-            write_atomically(base / OVERVIEW, overview_text(outcomes))
+            draw_matrix(outcomes, base / MATRIX)
+            write_atomically(base / OVERVIEW, overview_text(outcomes, MATRIX, unfinished))
         output().print(f"claims and verdicts: {short(base / OVERVIEW)}")
     if faults:
         raise ExperimentError(*faults)

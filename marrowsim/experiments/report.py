@@ -58,7 +58,8 @@ def report_text(outcome: Outcome) -> str:
     lines += [f"{form}{len(outcome.seeds)} replicates (seeds {seeds}, paired), marrowsim {__version__}.", ""]
     lines += ["## Rules", "", *_rules(outcome.judgements), ""]
     lines += [
-        "Intervals are 95 % bootstrap intervals over seeds. Delta is Cliff's, of the first arm over the second.",
+        "Intervals are 95 % intervals over seeds by Student's t; those of ratios of means and of shares are Fieller's. "
+        "Delta is Cliff's, of the first arm over the second.",
         "",
     ]
     lines += ["## Arms", "", f"Scenario `{experiment.scenario}`, with what stands in `experiment.toml`.", ""]

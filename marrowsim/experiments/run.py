@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,11 @@ import pandas as pd
 import tomli_w
 from filelock import FileLock, Timeout
 
-from marrowsim import __version__
 from marrowsim.errors import ExperimentError, Fault
 from marrowsim.experiments.files import Source, arm_configs, load_experiment
 from marrowsim.experiments.model import Experiment
 from marrowsim.experiments.points import Point, cost_of
-from marrowsim.experiments.report import report_text, table_of, with_interval
+from marrowsim.experiments.report import report_text, table_of
 from marrowsim.experiments.verdict import Judgement, judge_all, verdict
 from marrowsim.experiments.workers import fault_of, run_points
 from marrowsim.provenance import software
@@ -218,37 +217,3 @@ def _values(experiment: Experiment, points: list[Point], seeds: tuple[int, ...])
         }
         for readout in experiment.readout
     }
-
-
-def overview_text(outcomes: list[Outcome]) -> str:
-    """A page of claims and verdicts, with the rules that do not hold and the expected bands that are missed."""
-    form = "Quick form: small boxes and few replicates. " if any(item.bounded for item in outcomes) else ""
-    lines = ["# Claims and verdicts", "", f"{form}marrowsim {__version__}.", ""]
-    lines += ["| claim | in a sentence | replicates | rules that hold | bands met | verdict |", "| --- " * 6 + "|"]
-    for item in outcomes:
-        held = _met(judged.holds for judged in item.judgements)
-        bands = _met(judged.expected for judged in item.judgements)
-        name, text = item.experiment.id, item.experiment.claim
-        link = f"[{name}]({name}/{REPORT})"
-        lines.append(f"| {link} | {text} | {len(item.seeds)} | {held} | {bands} | **{item.verdict}** |")
-    rows = [row for item in outcomes for judged in item.judgements for row in _shortfalls(item.experiment.id, judged)]
-    if rows:
-        head = ["## What does not hold, or is not as expected", "", "| claim | rule | estimate | but |"]
-        lines += ["", *head, "| --- " * 4 + "|", *rows]
-    return "\n".join(lines) + "\n"
-
-
-def _met(conditions: Iterable[bool | None]) -> str:
-    asked = [condition for condition in conditions if condition is not None]
-    return f"{sum(asked)} of {len(asked)}"
-
-
-def _shortfalls(name: str, item: Judgement) -> Iterator[str]:
-    """Rows for what a judgement says against the claim or the expectation."""
-    rule, found = item.rule, item.effect
-    but = [f"support asks for {rule.supports}"] if item.holds is False else []
-    but += [f"falsified if {rule.falsifies}"] if item.falsifies else []
-    but += [f"expected {rule.expected[0]:g} to {rule.expected[1]:g}"] if item.expected is False else []
-    if but:
-        estimate = with_interval(found.estimate, found.low, found.high) if found.defined else found.note
-        yield f"| {name} | {rule.name} | {estimate} | {'; '.join(but)} |"

@@ -1,63 +1,19 @@
-"""Effects between arms with paired seeds: estimate, bootstrap interval, rank-based effect size."""
+"""Effects between arms with paired seeds: estimate, Student's interval, rank-based effect size."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from types import MappingProxyType
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
+from scipy.special import stdtrit
 
-from marrowsim._engine.rng import Stream, uniform
-
-RESAMPLES = 5000
 LEVEL = 0.95
 FEWEST = 2
 """Replicates without which there is no interval."""
 FEWEST_TO_JUDGE = 6
-"""Replicates without which an interval decides nothing: no bootstrap interval is wider than the range of its data, and
-all of n replicates lie on one side of no effect by chance with probability 2^-n, which is below 2.5 % from 6 on."""
-
-
-def _ratio(values: np.ndarray) -> np.ndarray:
-    return np.exp(np.log(values[..., 0] / values[..., 1]).mean(axis=-1))
-
-
-def _ratio_of_means(values: np.ndarray) -> np.ndarray:
-    return _over(values[..., 0].mean(axis=-1), values[..., 1].mean(axis=-1))
-
-
-def _difference(values: np.ndarray) -> np.ndarray:
-    return (values[..., 0] - values[..., 1]).mean(axis=-1)
-
-
-def _share(values: np.ndarray) -> np.ndarray:
-    kept, whole = values[..., 0] - values[..., 2], values[..., 1] - values[..., 2]
-    return _over(kept.mean(axis=-1), whole.mean(axis=-1))
-
-
-def _value(values: np.ndarray) -> np.ndarray:
-    return values[..., 0].mean(axis=-1)
-
-
-def _over(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return above / below
-
-
-STATISTICS: MappingProxyType[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType(
-    {
-        "ratio": _ratio,
-        "ratio of means": _ratio_of_means,
-        "difference": _difference,
-        "share": _share,
-        "value": _value,
-    }
-)
-"""What is estimated from values of shape (..., replicates, arms), by the kind of a rule."""
+"""Replicates without which an interval decides nothing: all of n replicates lie on one side of no effect by chance with
+probability 2^-n, which is below 2.5 % from 6 on. What fewer say hangs on the normality that the interval assumes."""
 
 
 @dataclass(frozen=True)
@@ -96,14 +52,14 @@ def effect(kind: str, values: np.ndarray) -> Effect:
 
     Parameters
     ----------
-    kind : one of `STATISTICS`: geometric mean of the paired ratios a / b, ratio of the means, mean of the paired
-        differences a - b, share (a - c) / (b - c) of an effect b - c that a keeps, or the mean a by itself.
+    kind : "ratio", the geometric mean of the paired ratios a / b; "ratio of means"; "difference", the mean of the
+        paired a - b; "share", (a - c) / (b - c) of an effect b - c that a keeps, of the means; or "value", the mean a.
     values : shape (replicates, arms), one row a seed, arms in the order a, b, c. Rows with a NaN are left out.
 
     Returns
     -------
     Effect : undefined where fewer than two rows are left, where a ratio meets a value that is not positive, or where
-        the interval of the effect b - c includes 0, so that a share of it means nothing.
+        the interval of what is divided by includes 0, so that a ratio of means or a share means nothing.
     """
     values = np.asarray(values, dtype=float)
     kept = values[np.isfinite(values).all(axis=1)]
@@ -112,53 +68,61 @@ def effect(kind: str, values: np.ndarray) -> Effect:
         return _undefined(len(kept), "fewer than two replicates with a value")
     if kind == "ratio" and not (kept > 0).all():
         return _undefined(len(kept), "a ratio needs values above 0 in every replicate")
-    if kind == "share":
-        whole = effect("difference", kept[:, 1:])
-        if whole.low <= 0 <= whole.high:
-            return _undefined(len(kept), "the interval of the whole effect includes 0")
+    found = _interval(kind, kept)
+    if found is None:
+        of = "whole effect" if kind == "share" else "mean divided by"
+        return _undefined(len(kept), f"the interval of the {of} includes 0")
     cliff = cliffs_delta(kept[:, 0], kept[:, 1]) if kept.shape[1] > 1 else math.nan
     if len(kept) < FEWEST_TO_JUDGE:
         note = f"{note + '; ' if note else ''}too few replicates to judge"
-    estimate, low, high = interval(kept, STATISTICS[kind])
-    return Effect(estimate, low, high, len(kept), cliff, note)
+    return Effect(*found, len(kept), cliff, note)
 
 
 def _undefined(replicates: int, why: str) -> Effect:
     return Effect(math.nan, math.nan, math.nan, replicates, note=why)
 
 
-def interval(values: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray]) -> tuple[float, float, float]:
-    """Statistic and its 95 % bootstrap interval; rows are drawn as a whole, so pairs stay together.
+def _interval(kind: str, values: np.ndarray) -> tuple[float, float, float] | None:
+    """Statistic of a kind with its interval; None where there is no bounded one."""
+    one, *others = values.T
+    if kind == "ratio":
+        return tuple(math.exp(value) for value in mean_interval(np.log(one / others[0])))
+    if kind == "ratio of means":
+        return fieller(one, others[0])
+    if kind == "difference":
+        return mean_interval(one - others[0])
+    if kind == "share":
+        return fieller(one - others[1], others[0] - others[1])
+    return mean_interval(one)
 
-    The percentiles are those of the expanded percentile interval (Hesterberg 2015, Am Stat 69:371), which makes up
-    for the narrowness of the percentile interval of few replicates.
 
-    Parameters
-    ----------
-    values : shape (n, arms), n of 2 or more.
-    statistic : reduces the last two axes.
+def mean_interval(values: np.ndarray) -> tuple[float, float, float]:
+    """Mean of two values or more, and the lower and upper end of its 95 % interval by Student's t."""
+    mean, half = float(values.mean()), _quantile(len(values)) * math.sqrt(values.var(ddof=1) / len(values))
+    return mean, mean - half, mean + half
 
-    Returns
-    -------
-    estimate, low, high
+
+def fieller(above: np.ndarray, below: np.ndarray) -> tuple[float, float, float] | None:
+    """Ratio q of two paired means and its 95 % interval; None where the interval of the lower mean includes 0.
+
+    These are the ratios r for which Student's t does not tell the mean of above - r below from 0 (Fieller 1954,
+    J R Stat Soc B 16:175). With e = above - q below the ends r satisfy
+    (r - q)^2 (B^2 - t^2 v_bb) + 2 (r - q) t^2 v_eb - t^2 v_ee = 0, where B is the mean of `below` and v are
+    variances and the covariance of the means.
     """
-    samples = statistic(values[_picks(len(values))])
-    samples = samples[np.isfinite(samples)]
-    tail = 100 * expanded_tail(len(values))
-    low, high = np.percentile(samples, [tail, 100 - tail]) if len(samples) else (math.nan, math.nan)
-    return float(statistic(values)), float(low), float(high)
+    mean, low, high = mean_interval(below)
+    if low <= 0 <= high:
+        return None
+    ratio = float(above.mean()) / mean
+    (of_rest, shared), (_, of_below) = _quantile(len(below)) ** 2 * np.cov(above - ratio * below, below) / len(below)
+    scale = mean**2 - of_below
+    root = math.sqrt(shared**2 + scale * of_rest)
+    return ratio, ratio + float(-shared - root) / scale, ratio + float(-shared + root) / scale
 
 
-def expanded_tail(n: int) -> float:
-    """Share of bootstrap samples below the lower end: Phi(-sqrt(n / (n - 1)) t), t the quantile of Student's t."""
-    return float(ndtr(-math.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 + LEVEL) / 2)))
-
-
-@cache
-def _picks(n: int) -> np.ndarray:
-    """Rows of every resample: int64, shape (RESAMPLES, n), the same for equal n."""
-    drawn = uniform(1, Stream.STREAM_USER, 0, np.arange(RESAMPLES * n)) * n
-    return drawn.astype(np.int64).reshape(RESAMPLES, n)
+def _quantile(n: int) -> float:
+    """Quantile of Student's t that the interval of n replicates reaches to."""
+    return float(stdtrit(n - 1, (1 + LEVEL) / 2))
 
 
 def cliffs_delta(one: np.ndarray, other: np.ndarray) -> float:

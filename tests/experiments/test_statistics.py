@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from marrowsim._engine.rng import Stream, uniform
-from marrowsim.experiments.statistics import cliffs_delta, effect, expanded_tail
+from marrowsim.experiments.statistics import cliffs_delta, effect, fieller, mean_interval
 
 
 def normal(number, shape):
@@ -57,7 +57,7 @@ def test_difference_and_value():
     values = np.array([[3.0, 1.0], [4.0, 1.0], [5.0, 4.0]])
     assert effect("difference", values).estimate == 2.0
     assert effect("value", values[:, :1]).estimate == 4.0
-    assert effect("ratio of means", values).estimate == 2.0
+    assert effect("ratio of means", values + 10).estimate == 14 / 12
 
 
 @pytest.mark.parametrize("values", [[[1.0, 0.0], [2.0, 1.0]], [[1.0, 1.0], [np.nan, 1.0]], [[1.0, 1.0]]])
@@ -78,19 +78,27 @@ def test_cliffs_delta():
     assert cliffs_delta(np.array([1, 3]), np.array([2, 2, 4])) == pytest.approx(-1 / 3)
 
 
-def test_expanded_tail_tends_to_that_of_the_percentile_interval():
-    """2.5 % for many replicates, 0.45 % for 5: Phi(-sqrt(5/4) t) with t = 2.776 is 0.00096."""
-    assert expanded_tail(10**6) == pytest.approx(0.025, rel=1e-4)
-    assert expanded_tail(5) == pytest.approx(stats.norm.cdf(-np.sqrt(5 / 4) * stats.t.ppf(0.975, 4)))
+def test_mean_interval_is_students():
+    """Of 1, 2, 3, 4, 5: mean 3, standard error sqrt(0.5), quantile of 4 degrees of freedom 2.776."""
+    mean, low, high = mean_interval(np.arange(1.0, 6.0))
+    assert mean == 3
+    assert (high - mean, mean - low) == pytest.approx((2.7764451 * np.sqrt(0.5),) * 2)
 
 
-@pytest.mark.parametrize("replicates", [6, 20])
-def test_null_experiments_are_rarely_supported(replicates):
-    """Of 1000 experiments on equal arms about 2.5 % have an interval above 1; binomial bound at 4 sigma."""
-    shape = (1000, replicates, 2)
-    values = np.exp(0.25 * normal(9 + replicates, shape))
-    above = np.mean([effect("ratio", item).low > 1 for item in values])
-    assert above < 0.025 + 4 * np.sqrt(0.025 * 0.975 / 1000)
+def test_fieller_is_the_set_of_ratios_that_students_t_does_not_reject():
+    values = np.exp(0.3 * normal(30, (8, 2)))
+    ratio, low, high = fieller(*values.T)
+    assert ratio == pytest.approx(values[:, 0].mean() / values[:, 1].mean())
+    for end, inside in ((low, 1e-3), (high, -1e-3)):
+        p = [stats.ttest_1samp(values[:, 0] - q * values[:, 1], 0.0).pvalue for q in (end, end + inside, end - inside)]
+        assert p[0] == pytest.approx(0.05) and p[1] > 0.05 > p[2]
+
+
+def test_a_ratio_of_means_over_what_may_be_zero_is_undefined():
+    values = np.stack([np.ones(6), np.array([0.0, 0.0, 0.0, 0.0, 0.0, 3.0])], axis=1)
+    found = effect("ratio of means", values)
+    assert not found.defined and "divided by includes 0" in found.note
+    assert effect("ratio of means", values[:, ::-1]).high == pytest.approx(effect("value", values[:, 1:]).high)
 
 
 def test_five_replicates_decide_nothing():

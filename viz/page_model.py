@@ -13,11 +13,11 @@ from marrowsim.tissues import BONE, IS_ENTERABLE, NAMES
 from marrowsim.viz import curves, palette
 from marrowsim.viz.cameras import CAMERAS, axes_of, facing
 from marrowsim.viz.figure import caption, time_stamp
+from marrowsim.viz.ingredients import LEAST_OTHERS, LEAST_SHARE, PLURALS
 from marrowsim.viz.layers import BONE_VIEW, ON_REQUEST, STATUSES, TISSUE_LAYERS, census, choose, present, slab, whole
 from marrowsim.viz.legend import BONE_CELLS, INK
 from marrowsim.viz.page_data import Detail, Packer, Store, scale, stride
 from marrowsim.viz.sections import shade
-from marrowsim.viz.stage import LEAST_OTHERS, LEAST_SHARE, PLURALS
 
 MOST_ROWS = 600
 """Rows of readouts that the page keeps at most."""

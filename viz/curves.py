@@ -80,7 +80,7 @@ def time_axis(readouts: pd.DataFrame) -> tuple[np.ndarray, str]:
 def choose_panels(readouts: pd.DataFrame | None) -> list[tuple[str, str, list[str]]]:
     """Title, unit and columns of each panel.
 
-    Of the known panels those that have a column, without the columns that are zero throughout. Where there
+    Of the known panels those in which something changes, without the columns that are zero throughout. Where there
     are none, the first columns of the table are drawn, one panel a unit. A table of fewer than two rows
     has no curves.
     """
@@ -102,7 +102,7 @@ def choose_panels(readouts: pd.DataFrame | None) -> list[tuple[str, str, list[st
             if re.fullmatch(pattern, name.lower().replace("_", " ")) and readouts[column].abs().max() > 0
         ]
         found = [column for column in found if columns[column][1] == columns[found[0]][1]][:MOST_CURVES]
-        if found:
+        if any(readouts[column].nunique() > 1 for column in found):
             alone = len(found) == 1 < len(patterns)
             name, unit = columns[found[0]]
             panels.append((name[:1].upper() + name[1:] if alone else title, unit, found))

@@ -161,7 +161,8 @@ def test_curves_are_chosen_by_the_names_of_the_columns(readouts):
 
 
 def test_percentiles_are_drawn_as_a_band_around_the_mean(readouts):
-    table = readouts[["time (h)"]].assign(**{"cxcl12 mean (nM)": 1.0, "cxcl12 p05 (nM)": 0.5, "cxcl12 p95 (nM)": 2})
+    mean = np.linspace(1.0, 1.1, len(readouts))
+    table = readouts[["time (h)"]].assign(**{"cxcl12 mean (nM)": mean, "cxcl12 p05 (nM)": 0.5, "cxcl12 p95 (nM)": 2})
     (panel,) = curves.choose_panels(table)
     axes = Figure().subplots()
     curves.draw(axes, table, panel)

@@ -75,7 +75,7 @@ def effect(kind: str, values: np.ndarray) -> Effect:
     cliff = cliffs_delta(kept[:, 0], kept[:, 1]) if kept.shape[1] > 1 else math.nan
     if len(kept) < FEWEST_TO_JUDGE:
         note = f"{note + '; ' if note else ''}too few replicates to judge"
-    return Effect(*found, len(kept), cliff, note)
+    return Effect(*map(float, found), len(kept), cliff, note)
 
 
 def _undefined(replicates: int, why: str) -> Effect:

@@ -31,6 +31,14 @@ def test_a_made_effect_is_found():
     assert found.replicates == 20
 
 
+@pytest.mark.parametrize("kind", ["ratio", "ratio of means", "difference", "value", "share"])
+def test_intervals_are_plain_numbers(kind):
+    """So that whether a condition holds is True or False, and not a NumPy scalar that is neither."""
+    table = np.random.default_rng(1).lognormal(size=(8, 3), sigma=0.1) + [2.0, 1.0, 0.0]
+    found = effect(kind, table[:, : 3 if kind == "share" else 2])
+    assert {type(found.estimate), type(found.low), type(found.high)} == {float}
+
+
 def test_pairs_stay_together():
     """Tissue varies by a factor of e, an effect of 10 % on top of it by nothing."""
     tissue = np.exp(normal(4, 10))

@@ -16,6 +16,11 @@ from marrowsim.viz.layers import Box
 # Width (voxels) over which the surface of bone takes the colour of what was formed or lost there.
 STAIN_WIDTH = 0.8
 
+# Voxels of a box from which on surfaces are drawn from every second point along each axis: a quarter of the triangles.
+COARSE_FROM = 3_000_000
+# Smoothing (voxels) below which a surface is of what is too thin for that.
+FINE_SMOOTHING = 0.8
+
 # Layers of depth that translucent triangles are sorted into.
 DEPTHS = 64
 
@@ -43,7 +48,8 @@ def surface(mask: np.ndarray, spacing: float, box: Box, smoothing: float = 0.8) 
     """Smooth closed surface (um) of the part of a mask of voxels that lies in a box.
 
     The mask is smoothed by a Gaussian of `smoothing` voxels and cut at the level
-    that keeps its volume: cut at one half, tubes two voxels wide would shrink or vanish.
+    that keeps its volume: cut at one half, tubes two voxels wide would shrink or vanish. In a box of more than
+    `COARSE_FROM` voxels every second one along each axis is taken, so that a large lattice can be turned and played.
     """
     margin = 3
     low = [max(0, edge - margin) for edge in box.low]
@@ -53,9 +59,10 @@ def surface(mask: np.ndarray, spacing: float, box: Box, smoothing: float = 0.8) 
     smooth = gaussian_filter(mask.astype(np.float32), smoothing, mode="nearest")[inner]
     share = mask[inner].mean()
     level = float(np.clip(np.quantile(smooth, 1 - share), 0.3, 0.5)) if share else 0.5
-    smooth = np.pad(smooth, 1)
-    origin = (np.array(box.low[::-1]) - 0.5) * spacing
-    grid = pv.ImageData(dimensions=smooth.shape[::-1], spacing=(spacing,) * 3, origin=origin)
+    grain = 2 if smooth.size > COARSE_FROM and smoothing >= FINE_SMOOTHING else 1
+    smooth = np.pad(smooth[::grain, ::grain, ::grain], 1)
+    origin = (np.array(box.low[::-1]) + 0.5 - grain) * spacing
+    grid = pv.ImageData(dimensions=smooth.shape[::-1], spacing=(grain * spacing,) * 3, origin=origin)
     grid.point_data["inside"] = smooth.ravel()
     return grid.contour([level], scalars="inside", method="flying_edges", compute_scalars=False, compute_normals=True)
 

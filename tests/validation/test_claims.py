@@ -10,7 +10,7 @@ from marrowsim.experiments.report import with_interval
 from marrowsim.experiments.verdict import NOT_SUPPORTED, SUPPORTED
 
 pytestmark = pytest.mark.slow
-FEW = "a few cells a day in a 300 um box: 0.60 [0.30, 1.0], which twelve replicates do not tell from none"
+FEW = "a few cells a day in a 300 um box: 0.60 [0.30, 1.02] with twelve replicates, which does not tell it from none"
 WIDE = "0.94 [0.899, 0.985], all of which must lie within 0.9 to 1.1; twelve other seeds give 0.98 [0.93, 1.03]"
 FINDINGS: dict[str, tuple[str, dict[str, str]]] = {
     "S4": (

@@ -79,7 +79,7 @@ def test_healthy_marrow_stays_near_its_occupancy(seeds, record_property):
     """Over four weeks; the target is 0.65, the aim 0.60-0.70."""
     rows = []
     for seed in seeds(SEEDS):
-        simulation = Simulation.from_scenario("healthy", seed=seed, threads=2, overrides=BOX)
+        simulation = Simulation.from_scenario("healthy", seed=seed, threads=1, overrides=BOX)
         row = [niche_occupancy(simulation.state, "hpc")]
         for _ in range(FORTNIGHTS):
             simulation.run(days=14)

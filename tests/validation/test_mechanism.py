@@ -23,7 +23,7 @@ def outcome(seeds):
     for arm, changes in ARMS.items():
         for seed in seeds(SEEDS):
             overrides = {"geometry.size": ["400 um"] * 3, **changes}
-            simulation = Simulation.from_scenario("homing", seed=seed, threads=2, overrides=overrides)
+            simulation = Simulation.from_scenario("homing", seed=seed, threads=1, overrides=overrides)
             simulation.run()
             last = simulation.readouts.iloc[-1]
             at_niches = last["tumour at niches (cells)"]

@@ -17,7 +17,7 @@ def differences(seeds):
     for seed in seeds(40):
         for step, found in rows.items():
             overrides = {"geometry.size": ["300 um"] * 3, "time.step": f"{step} min", "time.duration": "2 d"}
-            simulation = Simulation.from_scenario("homing", seed=seed, threads=2, overrides=overrides)
+            simulation = Simulation.from_scenario("homing", seed=seed, threads=1, overrides=overrides)
             simulation.run()
             found.append([simulation.state.tallies.get(name, 0) for name in COUNTS])
     short, long = (np.array(found, dtype=float) for found in rows.values())

@@ -92,6 +92,9 @@ FIELDS = {
         "mmHg",
         "Oxygen",
     ),
+    "vegf": FieldStyle(
+        LinearSegmentedColormap.from_list("vegf", ["#FCF6F6", "#F2C9C4", "#DE8A80", "#B0123B", "#4A0717"]), "nM", "VEGF"
+    ),
     "rankl": FieldStyle(
         LinearSegmentedColormap.from_list("rankl", ["#FCFAF5", "#F3D9A4", "#E59A3C", "#A34E12", "#4A1E06"]),
         "",

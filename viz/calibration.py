@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from marrowsim.viz.experiments import MEAN, REPLICATES
 from marrowsim.viz.sweeps import SECOND
@@ -46,6 +48,7 @@ def draw_calibration(outcome: CalibrationOutcome, path: Path) -> None:
                 axes.plot(outcome.values[drawn, column], outcome.values[drawn, line], ".", ms=2, alpha=0.25, color=MEAN)
                 axes.set_yscale(other.scale)
                 axes.set_ylim(other.ends)
+                _plain(axes.yaxis, other)
                 axes.set_ylabel(other.words, fontsize=9)
     panels[0, 0].legend(fontsize=8, frameon=False)
     for target, line in zip(item.target, panels[width:], strict=True):
@@ -66,7 +69,16 @@ def _scaled(axes: Axes, parameter: Parameter) -> None:
     axes.set_xscale(parameter.scale)
     axes.set_xlim(parameter.ends)
     axes.set_xlabel(parameter.words, fontsize=9)
+    _plain(axes.xaxis, parameter)
     axes.tick_params(labelsize=8)
+
+
+def _plain(axis: Axis, parameter: Parameter) -> None:
+    """Numbers without powers of ten along a logarithmic axis, also where it is shorter than a decade."""
+    if parameter.scale == "log":
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _posterior(axes: Axes, parameter: Parameter, values: np.ndarray, weight: np.ndarray) -> None:

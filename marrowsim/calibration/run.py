@@ -101,7 +101,8 @@ class CalibrationOutcome:
     @cached_property
     def report(self) -> str:
         """The report as Markdown: the calibration, then its sweep."""
-        return report_text(self) + "\n" + self.sweep.report.replace("# ", "## The sweep: ", 1)
+        below = self.sweep.report.replace("\n## ", "\n### ").replace(f"# {self.calibration.id}: ", "## The sweep: ", 1)
+        return report_text(self) + "\n" + below
 
 
 def calibrate(

@@ -107,7 +107,13 @@ def test_the_folder(finished):
     np.testing.assert_allclose(accepted["distance"], abs(accepted["cells (cells)"] - 400) / 24, rtol=1e-9)
     assert accepted["weight"].sum() == pytest.approx(1)
     report = (folder / "report.md").read_text()
-    for words in ("local linear regression", "Correlations in the posterior", "400 +- 24 cells", "## The sweep: two"):
+    for words in (
+        "local linear regression",
+        "Correlations in the posterior",
+        "400 +- 24 cells",
+        "\n## The sweep: Cells",
+        "\n### Sensitivity",
+    ):
         assert words in report
     assert len(pd.read_csv(folder / "results.csv")) == 64
     assert bool(found.check["met"].all())

@@ -21,6 +21,7 @@ LAYERS = [
     {"storage"},
     {"benchmarks", "experiments"},
     {"sweeps"},
+    {"calibration"},
     {"viz"},
     {"export"},
     {"cli", "__main__"},

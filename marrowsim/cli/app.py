@@ -381,3 +381,31 @@ def sweep(
         print_forecast(name, out, processes, threads)
     elif not run_sweep(name, out, processes=processes, scheduler=scheduler, threads=threads):
         raise typer.Exit(1)
+
+
+@app.command()
+@guarded
+def calibrate(
+    name: Annotated[str | None, typer.Argument(help="A TOML file, or a bundled calibration.", metavar="FILE")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="DIR", help="Folder of the results (default calibrations/<id>)."),
+    ] = None,
+    processes: Annotated[int | None, typer.Option(help="Worker processes; never change a result.", min=1)] = None,
+    scheduler: Scheduler = None,
+    threads: Annotated[int, typer.Option(help="Threads of each run; never change a result.", min=1)] = 1,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Say how many points, what time and memory.")] = False,
+    show: Annotated[bool, typer.Option("--list", help="List the bundled calibrations.")] = False,
+    text: Annotated[bool, typer.Option("--print", help="Print the file of a calibration, to copy and edit.")] = False,
+) -> None:
+    """Fit parameters to targets: their posterior, and the spread of good fits. Goes on after a kill."""
+    from marrowsim.cli import calibrating  # noqa: PLC0415
+
+    if show:
+        calibrating.list_calibrations()
+    elif text:
+        calibrating.print_calibration(name)
+    elif dry:
+        calibrating.forecast_calibration(name, out, processes, threads)
+    elif not calibrating.run_calibration(name, out, processes=processes, scheduler=scheduler, threads=threads):
+        raise typer.Exit(1)

@@ -13,6 +13,7 @@ from marrowsim.errors import ExperimentError, Fault
 from marrowsim.experiments.report import with_interval
 from marrowsim.storage.files import disk_errors
 from marrowsim.sweeps import BUNDLED, load_sweep, sweep, sweep_text
+from marrowsim.sweeps.files import Source
 from marrowsim.sweeps.run import FAILURES, SweepOutcome, forecast
 
 FOLDER = Path("sweeps")
@@ -43,10 +44,15 @@ def print_sweep(name: str | None) -> None:
 
 def print_forecast(name: str | None, out: Path | None, processes: int | None, threads: int) -> None:
     """What a sweep will take on this machine."""
-    item = load_sweep(_named(name)).sweep
-    folder = out or FOLDER / item.id
-    found = forecast(name, output=folder, processes=processes, threads=threads)
-    table = Table(show_header=False, title=f"{name}: nothing is wrong with it", title_justify="left")
+    source = load_sweep(_named(name))
+    show_forecast(source, out or FOLDER / source.sweep.id, processes, threads)
+
+
+def show_forecast(source: Source, folder: Path, processes: int | None, threads: int) -> None:
+    """What a sweep, or a calibration by one, will take in a folder."""
+    item = source.sweep
+    found = forecast(source, output=folder, processes=processes, threads=threads)
+    table = Table(show_header=False, title=f"{source.where}: nothing is wrong with it", title_justify="left")
     table.add_row("title", item.title)
     table.add_row("points", f"{found.points:,} by {item.design}, {item.replicates} replicates: {found.runs:,} runs")
     table.add_row("done", f"{found.done:,} runs in {short(folder)}")
@@ -100,8 +106,13 @@ def _print(outcome: SweepOutcome) -> None:
     console = output()
     console.print(table)
     console.print(f"{outcome.points} points, {item.replicates} replicates; report: {short(outcome.folder)}")
+    tell_failures(outcome)
+
+
+def tell_failures(outcome: SweepOutcome) -> None:
+    """How many runs failed, where any did."""
     if not outcome.failures.empty:
-        runs = outcome.points * item.replicates
+        runs = outcome.points * outcome.sweep.replicates
         messages().print(
             f"{len(outcome.failures)} of {runs} runs failed: {short(outcome.folder / FAILURES)}; "
             "the same command tries them again"

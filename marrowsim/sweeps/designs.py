@@ -81,9 +81,12 @@ def _grid(sweep: Sweep) -> list[tuple[float, ...]]:
 
 
 def _drawn(sweep: Sweep) -> np.ndarray:
-    """Places in the unit cube: shape (rows, parameters). Sobol and Morris designs of more samples go on from fewer."""
-    if sweep.design == "latin hypercube":
-        return qmc.LatinHypercube(len(sweep.parameter), rng=np.random.default_rng(sweep.seed)).random(sweep.samples)
+    """Places in the unit cube: shape (rows, parameters). Of all but a hypercube, more samples go on from fewer."""
+    sequences = {"latin hypercube": qmc.LatinHypercube, "halton": qmc.Halton}
+    if sweep.design in sequences:
+        return sequences[sweep.design](len(sweep.parameter), rng=np.random.default_rng(sweep.seed)).random(
+            sweep.samples
+        )
     require_salib(sweep.design)
     problem = problem_of(sweep)
     if sweep.design == "sobol":

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from marrowsim.config import Config, load_config
 from marrowsim.config.faults import Places, faults_of
@@ -21,7 +21,7 @@ from marrowsim.sweeps.model import Parameter, Sweep
 
 BUNDLED = ("oxygen-and-cxcl12",)
 """The sweeps that are part of the program."""
-PARTS = {"parameter": Parameter, "readout": Readout}
+PARTS: dict[str, type[BaseModel]] = {"parameter": Parameter, "readout": Readout}
 
 
 @dataclass(frozen=True)
@@ -75,19 +75,46 @@ def load_sweep(name_or_path: str | Path) -> Source:
         With one fault for every wrong thing in the file.
     """
     text, where = sweep_text(name_or_path)
+    return read_source(text, where, bundled=where in BUNDLED)
+
+
+def read_source(
+    text: str,
+    where: str,
+    *,
+    bundled: bool,
+    model: type[Sweep] = Sweep,
+    parts: Mapping[str, type[BaseModel]] = PARTS,
+    more: Callable[[Mapping[str, Any], Places], Iterable[Fault]] = lambda data, places: (),
+) -> Source:
+    """Check the text of a sweep, or of what has more in its file than a sweep.
+
+    Parameters
+    ----------
+    text, where : as of `sweep_text`.
+    bundled : whether it is part of the program; if not, its scenario may be a file beside it.
+    model : what the file says.
+    parts : its tables by their names.
+    more : faults that a sweep does not know, of the file's tables and the places of its keys.
+
+    Raises
+    ------
+    ExperimentError
+        With one fault for every wrong thing in the file.
+    """
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ExperimentError(Fault("the sweep is not valid TOML", given=str(error), where=where)) from None
+        raise ExperimentError(Fault("the file is not valid TOML", given=str(error), where=where)) from None
     places = Places(text, where, ())
-    faults = [*readout_faults(data, places), *_design_faults(data, places)]
+    faults = [*readout_faults(data, places), *_design_faults(data, places), *more(data, places)]
     sweep = None
     try:
-        sweep = Sweep.model_validate(data)
+        sweep = model.model_validate(data)
     except ValidationError as error:
-        faults += faults_of(error, places, lambda path: list((PARTS[path[0]] if path else Sweep).model_fields))
+        faults += faults_of(error, places, lambda path: list((parts[path[0]] if path else model).model_fields))
     if sweep is not None:
-        folder = Path() if where in BUNDLED else Path(where).parent
+        folder = Path() if bundled else Path(where).parent
         source = Source(sweep, text, where, scenario_beside(folder, sweep.scenario))
         faults += _scenario_faults(source, places)
     if faults:

@@ -18,7 +18,7 @@ FORMAT = 1
 QUANTITY = re.compile(r"^\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)\s*(.*?)\s*$", re.IGNORECASE)
 DIGITS = 9
 """Significant digits of drawn and converted values, so that other machines draw the same ones."""
-Design = Literal["grid", "latin hypercube", "sobol", "morris"]
+Design = Literal["grid", "latin hypercube", "halton", "sobol", "morris"]
 
 
 class Parameter(ParameterSet):
@@ -163,9 +163,11 @@ class Sweep(ParameterSet):
     set: dict[str, Any] = {}
     """values of the scenario that every point has"""
     design: Design
-    """which points: all combinations, a Latin hypercube, Saltelli's scheme on a Sobol sequence, Morris trajectories"""
+    """which points: all combinations, a Latin hypercube, a scrambled Halton sequence, Saltelli's scheme on a Sobol
+    sequence, Morris trajectories"""
     samples: Annotated[int, Field(ge=2, le=1_000_000)] | None = None
-    """points of a hypercube, base samples of a Sobol design, trajectories of a Morris one; grids have none"""
+    """points of a hypercube or a Halton sequence, base samples of a Sobol design, trajectories of a Morris one; grids
+    have none"""
     replicates: Annotated[int, Field(ge=1, le=10_000)] = 1
     """seeds of each point"""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 1

@@ -119,7 +119,7 @@ class Forecast:
 
 
 def forecast(
-    name: str | Path, *, output: str | Path | None = None, processes: int | None = None, threads: int = 1
+    name: str | Path | Source, *, output: str | Path | None = None, processes: int | None = None, threads: int = 1
 ) -> Forecast:
     """What a sweep will take on this machine, good within a factor of two or so.
 
@@ -127,7 +127,7 @@ def forecast(
     ----------
     name, output, processes, threads : see `sweep`.
     """
-    source = load_sweep(name)
+    source = name if isinstance(name, Source) else load_sweep(name)
     plan = plan_of(source, Path(output) if output else Path())
     points = plan.points
     missing = [point for point in points if output is None or point.result() is None]
@@ -143,7 +143,7 @@ def forecast(
 
 
 def sweep(
-    name: str | Path,
+    name: str | Path | Source,
     *,
     output: str | Path | None = None,
     processes: int | None = None,
@@ -158,7 +158,7 @@ def sweep(
 
     Parameters
     ----------
-    name : a bundled sweep or a TOML file.
+    name : a bundled sweep, a TOML file, or one that was read.
     output : folder for the results; points that are in it are not run again. Nothing is kept where not given.
     processes : worker processes; as many as there are processors for their threads where not given.
     scheduler : address of a Dask scheduler whose workers are used instead, such as `"tcp://127.0.0.1:8786"`.
@@ -170,7 +170,7 @@ def sweep(
     ExperimentError
         A sweep that cannot be run, or a folder of another one. Points that fail are listed in the outcome.
     """
-    source = load_sweep(name)
+    source = name if isinstance(name, Source) else load_sweep(name)
     for what, given in (("processes", processes), ("threads", threads)):
         if given is not None and given < 1:
             raise ExperimentError(Fault(f"too few {what}", "1 or more", str(given), where=what))

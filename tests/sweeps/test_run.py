@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -125,12 +126,22 @@ def test_killed_three_times(sixty_four, tmp_path):
     assert stages[-1].items() <= times(out).items() and len(times(out)) == RUNS
 
 
+def living_workers():
+    """Worker processes of this one; a child that has just ended has no command line any more."""
+    found = []
+    for child in psutil.Process().children():
+        with suppress(psutil.Error):
+            if "spawn_main" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
+
+
 def test_a_killed_worker_costs_one_point(sixty_four, tmp_path, caplog):
     path, whole = sixty_four
     killed = []
 
     def kill_one(done, todo):
-        workers = [item for item in psutil.Process().children() if "spawn_main" in " ".join(item.cmdline())]
+        workers = living_workers()
         if done >= 4 and not killed and workers:
             killed.append(workers[0].pid)
             workers[0].kill()
@@ -152,7 +163,7 @@ def test_a_point_that_kills_its_worker_is_given_up(tiny, tmp_path):
     kills = []
 
     def kill_first(done, todo):
-        workers = [item for item in psutil.Process().children() if "spawn_main" in " ".join(item.cmdline())]
+        workers = living_workers()
         for item in workers:
             if len(kills) < 3 and item.cpu_times().user > 0.5:
                 kills.append(item.pid)

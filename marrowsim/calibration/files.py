@@ -19,7 +19,7 @@ from marrowsim.parameters import ParameterSet
 from marrowsim.sweeps.files import PARTS, Source, read_source
 from marrowsim.sweeps.model import Sweep
 
-BUNDLED = ("fusion-rate",)
+BUNDLED = ("fusion-rate", "oxygen-exchange", "arrest-rate", "epc-influx", "displacement-rate", "bone-growth-gain")
 """The calibrations that are part of the program."""
 
 

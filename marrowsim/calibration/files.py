@@ -19,7 +19,17 @@ from marrowsim.parameters import ParameterSet
 from marrowsim.sweeps.files import PARTS, Source, read_source
 from marrowsim.sweeps.model import Sweep
 
-BUNDLED = ("fusion-rate", "oxygen-exchange", "arrest-rate", "epc-influx", "displacement-rate", "bone-growth-gain")
+BUNDLED = (
+    "oxygen-exchange",
+    "slot-decay",
+    "release-rate",
+    "arrest-rate",
+    "displacement-rate",
+    "epc-influx",
+    "fusion-rate",
+    "tumour-rankl",
+    "bone-growth-gain",
+)
 """The calibrations that are part of the program."""
 
 

@@ -22,12 +22,10 @@ from marrowsim.sweeps.model import Sweep
 BUNDLED = (
     "oxygen-exchange",
     "slot-decay",
-    "release-rate",
     "arrest-rate",
     "displacement-rate",
     "epc-influx",
     "fusion-rate",
-    "tumour-rankl",
     "bone-growth-gain",
 )
 """The calibrations that are part of the program."""

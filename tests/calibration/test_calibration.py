@@ -241,6 +241,8 @@ def test_bundled(name):
 
 WITHOUT = {
     "processes.remodelling.rankl_half",
+    "cells.tumour.secretion.rankl",
+    "processes.niche.release_rate",
     "cells.hpc.differentiation_time",
     "cells.car.secretion.cxcl12",
     "fields.cxcl12.wall_secretion",

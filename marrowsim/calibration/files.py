@@ -19,7 +19,15 @@ from marrowsim.parameters import ParameterSet
 from marrowsim.sweeps.files import PARTS, Source, read_source
 from marrowsim.sweeps.model import Sweep
 
-BUNDLED = ("fusion-rate",)
+BUNDLED = (
+    "oxygen-exchange",
+    "slot-decay",
+    "arrest-rate",
+    "displacement-rate",
+    "epc-influx",
+    "fusion-rate",
+    "bone-growth-gain",
+)
 """The calibrations that are part of the program."""
 
 

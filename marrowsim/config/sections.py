@@ -210,7 +210,8 @@ class Stroma(ParameterSet):
         "3.5 um",
         "distance over which the density of slots falls to 1/e beyond",
         span="2-10 um",
-        source="puts 85 % of the slots within 10 um of a sinusoid, as HSCs in Acar 2015 Nature 526:126",
+        source="calibrated: puts 85 % of the bound HPCs within 10 um of a sinusoid, as HSCs in Acar 2015 "
+        "Nature 526:126 (calibration slot-decay)",
         mark="C",
     )
     slot_reach: PositiveLength = parameter(
@@ -268,8 +269,9 @@ class HypoxiaResponse(ParameterSet):
         mark="V",
     )
     exponent: Number = parameter(
-        3.0, "Hill coefficient", symbol="n_H", span="2-4", source="fit to Jiang 1996", mark="C/E"
-    )
+        3.0, "Hill coefficient", symbol="n_H", span="2-4", mark="C/E",
+        source="0.98 of the maximum at 3.8 mmHg, 0.04 at 38: after the course of Jiang 1996 Am J Physiol 271:C1172",
+    )  # fmt: skip
     rise_time: PositiveDuration = parameter(
         "10 h",
         "time constant of a cell's response where it rises",

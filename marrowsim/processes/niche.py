@@ -32,7 +32,8 @@ class Niche(ShippedProcess):
     )  # fmt: skip
     release_rate: Rate = parameter(
         "9.0e-5 /min", "release from a slot at the reference signal", symbol="k_off", span="1/12 h to 1/7 d",
-        source="Ashcroft 2017 (order); keeps healthy marrow near its occupancy of 0.65 for 28 d", mark="R/C",
+        mark="R/C",
+        source="Ashcroft 2017 (order); calibrated by hand: keeps healthy marrow near its occupancy of 0.65 for 28 d",
     )  # fmt: skip
     release_sensitivity: Number = parameter(
         2.0, "logarithm of the rise of the release rate without any signal", symbol="eps",

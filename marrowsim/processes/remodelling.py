@@ -64,7 +64,8 @@ class Remodelling(ShippedProcess):
 
     fusion_rate: Rate = parameter(
         "0.27 /d", "rate at which a precursor within 10 um of bone fuses, at high L, with enough others near it",
-        symbol="k_OC", span="0.1-10 /d", source="calibrated: keeps 30 osteoclasts /mm2 of bone in health", mark="C",
+        symbol="k_OC", span="0.1-10 /d", mark="C",
+        source="calibrated: keeps 30 osteoclasts /mm2 of bone in health (calibration fusion-rate)",
     )  # fmt: skip
     fusion_partners: Annotated[int, Field(ge=1, le=20)] = parameter(
         2, "precursors that a founder fuses with", span="2-4", source="3-5 meet: gibbogle/bone-abm", mark="VC/E"
@@ -78,7 +79,9 @@ class Remodelling(ShippedProcess):
     )  # fmt: skip
     rankl_half: Annotated[float, In("1", low=1e-6)] = parameter(
         1.5, "signal L at half of the fusion rate", symbol="K_L", span="0.5-2",
-        source="lets a tumour that raises L fivefold treble the rate; of the type of Pivonka 2008", mark="C/E",
+        mark="C/E",
+        source="calibrated by hand, with the RANKL of tumour cells: lets a tumour that raises L fivefold treble the "
+        "rate; of the type of Pivonka 2008",
     )  # fmt: skip
     rankl_exponent: Annotated[float, In("1", low=0.1, high=20.0)] = parameter(
         2.0, "Hill coefficient of L", symbol="n_L", span="1-4", mark="E"

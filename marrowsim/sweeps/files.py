@@ -13,15 +13,15 @@ from pydantic import BaseModel, ValidationError
 from marrowsim.config import Config, load_config
 from marrowsim.config.faults import Places, faults_of
 from marrowsim.config.load import toml_text
-from marrowsim.errors import ExperimentError, Fault, ScenarioError
+from marrowsim.errors import ExperimentError, Fault, ScenarioError, nearest
 from marrowsim.experiments.files import flat, readout_faults, scenario_beside, tables, unmeasurable
 from marrowsim.experiments.model import Readout
 from marrowsim.processes import PROCESSES
-from marrowsim.sweeps.model import Parameter, Sweep
+from marrowsim.sweeps.model import Parameter, Reference, Sweep
 
 BUNDLED = ("oxygen-and-cxcl12",)
 """The sweeps that are part of the program."""
-PARTS: dict[str, type[BaseModel]] = {"parameter": Parameter, "readout": Readout}
+PARTS: dict[str, type[BaseModel]] = {"parameter": Parameter, "readout": Readout, "reference": Reference}
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,20 @@ class Source:
     where: str
     scenario: str
 
-    def config(self, settings: Mapping[str, Any], seed: int = 0) -> Config:
-        """The configuration of a point; `settings` are values by key of the scenario.
+    def config(self, settings: Mapping[str, Any], seed: int = 0, *, reference: bool = False) -> Config:
+        """The configuration of a point, or of its reference; `settings` are values by key of the scenario.
 
         Raises
         ------
         ScenarioError
         """
         overrides = flat(self.sweep.set) | dict(settings) | {"seed": seed}
-        if self.sweep.knockouts:
-            overrides = {"knockouts": self.sweep.knockouts} | overrides
+        knockouts = self.sweep.knockouts
+        if reference:
+            overrides |= flat(self.sweep.reference.set)
+            knockouts = list(dict.fromkeys([*knockouts, *self.sweep.reference.knockouts]))
+        if knockouts:
+            overrides = {"knockouts": knockouts} | overrides
         return load_config(self.scenario, PROCESSES, overrides)
 
 
@@ -107,7 +111,8 @@ def read_source(
     except tomllib.TOMLDecodeError as error:
         raise ExperimentError(Fault("the file is not valid TOML", given=str(error), where=where)) from None
     places = Places(text, where, ())
-    faults = [*readout_faults(data, places), *_design_faults(data, places), *more(data, places)]
+    faults = [*readout_faults(data, places), *_design_faults(data, places), *_reference_faults(data, places)]
+    faults += more(data, places)
     sweep = None
     try:
         sweep = model.model_validate(data)
@@ -148,6 +153,21 @@ def _design_faults(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
             yield Fault("count belongs to a grid", "low and high", str(item["count"]), "remove it", where)
 
 
+def _reference_faults(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
+    """Readouts that are ratios must be there, and have no unit."""
+    reference = data.get("reference")
+    names = reference.get("readouts") if isinstance(reference, dict) else None
+    units = {item.get("name"): item.get("unit", "1") for _, item in tables(data, "readout")}
+    for name in names if isinstance(names, list) else []:
+        where = places(("reference", "readouts"))
+        if name not in units:
+            known = [item for item in units if isinstance(item, str)]
+            yield Fault("unknown readout", ", ".join(known), f"'{name}'", nearest(str(name), known), where)
+        elif units[name] != "1":
+            remedy = "leave out its unit"
+            yield Fault("a readout over that of the reference has no unit", "1", f"{units[name]!r}", remedy, where)
+
+
 def _scenario_faults(source: Source, places: Places) -> Iterator[Fault]:
     """What is wrong with the scenario, and with it at the ends of each parameter where the others are as in it."""
     try:
@@ -163,5 +183,11 @@ def _scenario_faults(source: Source, places: Places) -> Iterator[Fault]:
             except ScenarioError as error:
                 for fault in error.faults:
                     yield replace(fault, given=fault.given or repr(value), where=f"{where}: {fault.where}")
+    if source.sweep.reference is not None:
+        where = places(("reference",))
+        try:
+            known[where] = source.config({}, reference=True)
+        except ScenarioError as error:
+            yield from (replace(fault, where=f"{where}: {fault.where}") for fault in error.faults)
     for where, config in known.items():
         yield from unmeasurable(source.sweep.readout, config, where or source.where)

@@ -147,6 +147,17 @@ def _unit(text: str) -> str:
     return f"1{text}" if text.startswith("/") else text
 
 
+class Reference(ParameterSet):
+    """What runs are compared with: the same point with the same seed, changed."""
+
+    knockouts: list[str] = []
+    """arrows switched off in it, besides the sweep's"""
+    set: dict[str, Any] = {}
+    """values that win over those of the point; where they settle each parameter, the points of a seed share it"""
+    readouts: Annotated[list[str], Field(min_length=1)]
+    """those that are given as the value in the point over the value in its reference"""
+
+
 class Sweep(ParameterSet):
     """A scenario, the parameters that are varied, and how."""
 
@@ -176,3 +187,4 @@ class Sweep(ParameterSet):
     """whether the points of one replicate share a seed, or each has its own"""
     parameter: Annotated[list[Parameter], Field(min_length=1)]
     readout: Annotated[list[Readout], Field(min_length=1)]
+    reference: Reference | None = None

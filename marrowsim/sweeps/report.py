@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from marrowsim import __version__
+from marrowsim.experiments.files import flat
 from marrowsim.experiments.report import number, with_interval
 from marrowsim.sweeps.sensitivity import MEANINGS
 
@@ -21,16 +21,16 @@ LONGEST = 200
 def results_of(plan: Plan) -> pd.DataFrame:
     """Tidy table: a row a point, replicate and readout; parameters in the unit of their column."""
     sweep, lines = plan.sweep, []
-    for row, replicate, point in plan.entries:
-        known = point and point.result()
-        if not known:
+    for entry in plan.entries:
+        known = entry.values(plan.relative)
+        if known is None:
             continue
+        row, point = entry.row, entry.points[0]
         shown = [item.shown(row.settings[item.key]) for item in sweep.parameter]
         for readout in sweep.readout:
-            value = known[readout.name]
             lines.append(
-                (row.number, replicate, point.seed, *shown, readout.name, readout.unit,
-                 np.nan if value is None else value, point.digest)
+                (row.number, entry.replicate, point.seed, *shown, readout.name, readout.unit, known[readout.name],
+                 point.digest)
             )  # fmt: skip
     heads = ["point", "replicate", "seed", *(item.title for item in sweep.parameter)]
     return pd.DataFrame(lines, columns=[*heads, "readout", "unit", "value", "digest"])
@@ -39,12 +39,13 @@ def results_of(plan: Plan) -> pd.DataFrame:
 def failures_of(plan: Plan) -> pd.DataFrame:
     """A row for every point and replicate without a result, and why."""
     sweep, lines = plan.sweep, []
-    for row, replicate, point in plan.entries:
-        if point is not None and point.result():
+    for entry in plan.entries:
+        row, missing = entry.row, [point for point in entry.points if not point.result()]
+        if entry.points and not missing:
             continue
         shown = [item.shown(row.settings[item.key]) for item in sweep.parameter]
-        why = plan.refused.get(row.number) or plan.failed.get(point.digest, "not run")
-        lines.append((row.number, replicate, "" if point is None else point.seed, *shown, why))
+        why = plan.refused.get(row.number) or plan.failed.get(missing[0].digest, "not run")
+        lines.append((row.number, entry.replicate, entry.points[0].seed if entry.points else "", *shown, why))
     heads = ["point", "replicate", "seed", *(item.title for item in sweep.parameter)]
     return pd.DataFrame(lines, columns=[*heads, "failure"])
 
@@ -66,6 +67,11 @@ def report_text(outcome: SweepOutcome) -> str:
             ", ".join(map(str, item.values)) if item.values is not None else f"{item.low} to {item.high}, {item.scale}"
         )
         lines.append(f"| `{item.key}` | {item.label} | {span} |")
+    if sweep.reference is not None:
+        changes = [f"without `{arrow}`" for arrow in sweep.reference.knockouts]
+        changes += [f"`{key} = {value!r}`" for key, value in flat(sweep.reference.set).items()]
+        which = ", ".join(sweep.reference.readouts)
+        lines += ["", f"Over its value in the same point and seed, changed ({'; '.join(changes)}): {which}."]
     lines += ["", "## Sensitivity", "", *_sensitivity(outcome)]
     if points <= LONGEST:
         lines += ["", "## Means of the replicates", "", *_means(outcome)]

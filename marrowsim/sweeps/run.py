@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,6 +31,36 @@ RECORD, COPY = "sweep.json", "sweep.toml"
 RESULTS, SENSITIVITY, FAILURES, REPORT = "results.csv", "sensitivity.csv", "failures.csv", "report.md"
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One run of the design.
+
+    Attributes
+    ----------
+    row : of the design.
+    replicate : counted from 1.
+    points : the point, and after it its reference where the sweep has one; none where the scenario refuses the row.
+    """
+
+    row: Row
+    replicate: int
+    points: tuple[Point, ...]
+
+    def values(self, relative: Sequence[str]) -> dict[str, float] | None:
+        """Values by readout, those of `relative` over the reference's; None where something was not run.
+
+        NaN where a readout is not defined, or is 0 in the reference that it is compared with.
+        """
+        known = [point.result() for point in self.points]
+        if not known or not all(known):
+            return None
+        found = [{name: np.nan if value is None else value for name, value in item.items()} for item in known]
+        for name in relative:
+            below = found[1][name]
+            found[0][name] = found[0][name] / below if below else np.nan
+        return found[0]
+
+
 @dataclass
 class Plan:
     """All points of a sweep.
@@ -39,24 +69,29 @@ class Plan:
     ----------
     sweep : Sweep
     rows : of its design.
-    entries : row, replicate (from 1) and point of every run; no point where the scenario refuses the row.
-    seconds : estimated for each run, in the order of `entries`.
+    entries : every run.
+    seconds : estimated, by digest of the point.
     refused : by number of the row, why.
     failed : by digest of the point, why.
     """
 
     sweep: Sweep
     rows: list[Row]
-    entries: list[tuple[Row, int, Point | None]]
-    seconds: list[float]
+    entries: list[Entry]
+    seconds: dict[str, float]
     refused: dict[int, str]
     failed: dict[str, str] = field(default_factory=dict)
 
     @property
     def points(self) -> list[Point]:
         """What is to be run: points that differ in their content, replicate by replicate."""
-        order = sorted(self.entries, key=lambda entry: entry[1])
-        return list({point.digest: point for _, _, point in order if point is not None}.values())
+        order = sorted(self.entries, key=lambda entry: entry.replicate)
+        return list({point.digest: point for entry in order for point in entry.points}.values())
+
+    @property
+    def relative(self) -> list[str]:
+        """Readouts that are given over those of the reference."""
+        return [] if self.sweep.reference is None else self.sweep.reference.readouts
 
 
 @dataclass(frozen=True)
@@ -131,12 +166,11 @@ def forecast(
     plan = plan_of(source, Path(output) if output else Path())
     points = plan.points
     missing = [point for point in points if output is None or point.result() is None]
-    cost = {entry[2].digest: time for entry, time in zip(plan.entries, plan.seconds, strict=True) if entry[2]}
     memory = max((point.memory for point in points), default=0.0)
     together = processes or max(1, processors() // threads)
     if memory:
         together = max(1, min(together, int(SHARE * available_memory() // memory)))
-    seconds = sum(cost[point.digest] for point in missing) / together
+    seconds = sum(plan.seconds[point.digest] for point in missing) / together
     return Forecast(
         len(plan.rows), len(points), len(points) - len(missing), len(plan.refused), memory, together, seconds
     )
@@ -220,23 +254,26 @@ def plan_of(source: Source, path: Path) -> Plan:
     """All points of a sweep, with their files below `path`."""
     item = source.sweep
     readouts = tuple(readout.model_dump(mode="json", exclude_none=True) for readout in item.readout)
-    plan = Plan(item, rows_of(item), [], [], {})
+    plan = Plan(item, rows_of(item), [], {}, {})
     for row in plan.rows:
+        name = ", ".join(f"{key} = {value}" for key, value in row.settings.items())
         try:
-            config = source.config(row.settings)
+            configs = {name: source.config(row.settings)}
+            if item.reference is not None:
+                configs[f"reference of {name}"] = source.config(row.settings, reference=True)
         except ScenarioError as error:
             plan.refused[row.number] = _line(error.faults)
-            plan.entries += [(row, replicate, None) for replicate in range(1, item.replicates + 1)]
-            plan.seconds += [0.0] * item.replicates
+            plan.entries += [Entry(row, replicate, ()) for replicate in range(1, item.replicates + 1)]
             continue
-        scenario, cost = config.resolved(), cost_of(config)
-        name = ", ".join(f"{key} = {value}" for key, value in row.settings.items())
+        runs = [(words, config.resolved(), cost_of(config)) for words, config in configs.items()]
         for replicate in range(1, item.replicates + 1):
-            seed = seed_of(item, replicate, row)
-            own = scenario | {"seed": seed}
-            file = path / POINTS / f"{content_digest(own, readouts)}.json"
-            plan.entries.append((row, replicate, Point(name, seed, own, readouts, file, cost.memory)))
-            plan.seconds.append(cost.seconds)
+            seed, points = seed_of(item, replicate, row), []
+            for words, scenario, cost in runs:
+                own = scenario | {"seed": seed}
+                file = path / POINTS / f"{content_digest(own, readouts)}.json"
+                points.append(Point(words, seed, own, readouts, file, cost.memory))
+                plan.seconds[points[-1].digest] = cost.seconds
+            plan.entries.append(Entry(row, replicate, tuple(points)))
     return plan
 
 

@@ -8,6 +8,7 @@ from marrowsim.sweeps.designs import rows_of
 from marrowsim.sweeps.model import Parameter
 
 GRID = 'design = "grid"'
+END = 'measure = "cxcr4"\noptions = { cell = "tumour" }\n'
 RANGE = 'low = "0.1 nM"\nhigh = "10 nM"\nscale = "log"\ncount = 3'
 
 
@@ -35,6 +36,11 @@ RANGE = 'low = "0.1 nM"\nhigh = "10 nM"\nscale = "log"\ncount = 3'
         ('measure = "cxcr4"', 'measure = "cxcr5"', 34, "unknown measure"),
         ('time.duration = "6 h"', 'time.durations = "6 h"', None, "unknown key"),
         ('measure = "cxcr4"', 'measure = "cxcr4"\nat = "2 d"', None, "after the end of the run"),
+        (END, END + '\n[reference]\nset.receptor.antagonist = "1 uM"\n', None, "a value is missing"),
+        (END, END + '\n[reference]\nreadouts = ["cell"]\n', 38, "unknown readout"),
+        (END, END + '\n[reference]\nreadouts = ["cells"]\n', 38, "has no unit"),
+        (END, END + '\n[reference]\nreadouts = ["CXCR4"]\nknockouts = ["CXCR5"]\n', 37, "unknown arrow"),
+        (END, END + '\n[reference]\nreadouts = ["CXCR4"]\nset.receptor.x = 1\n', 37, "unknown key"),
     ],
 )  # fmt: skip
 def test_faults(old, new, line, what, tiny):

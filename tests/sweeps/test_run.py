@@ -24,6 +24,7 @@ from marrowsim.sweeps.run import forecast, plan_of
 TABLES = ("results.csv", "sensitivity.csv", "failures.csv", "report.md")
 GRID = ('low = "0.1 nM"\nhigh = "10 nM"\nscale = "log"\ncount = 3', 'low = "0.1 nM"\nhigh = "10 nM"\ncount = 16')
 RUNS = 64
+TAIL = 'measure = "cxcr4"\noptions = { cell = "tumour" }\n'
 
 
 @pytest.fixture(scope="module")
@@ -287,3 +288,62 @@ def test_commands_refuse(arguments, tmp_path, monkeypatch):
     result = CliRunner().invoke(app, ["sweep", *arguments])
     assert result.exit_code == 2
     assert not list(tmp_path.glob("*/points/*"))
+
+
+REFERENCE = """
+[reference]
+readouts = ["cells"]
+set.fields.cxcl12.held_at = "0 nM"
+set.seeding = [{ cell = "tumour", density = "40000 /mm^3" }]
+"""
+
+
+def test_a_reference(finished, tiny, tmp_path):
+    """Values over those of the same seed at other settings, which are run once where they settle the parameters."""
+    text = ('name = "cells"\nunit = "cells"', 'name = "cells"')
+    path = tiny(text, (TAIL, TAIL + REFERENCE))
+    out = tmp_path / "out"
+    found = sweep(path, output=out, processes=1)
+    assert found.failures.empty and len(times(out)) == 3 * 2 * 2 + 2
+    plain = {}
+    for seed in found.seeds:
+        overrides = {
+            "geometry.size": ["100 um"] * 3, "time.duration": "6 h", "time.step": "60 min",
+            "fields.cxcl12.held_at": "0 nM", "seeding": [{"cell": "tumour", "density": "40000 /mm^3"}],
+        }  # fmt: skip
+        simulation = ms.Simulation.from_scenario("culture", seed=seed, overrides=overrides)
+        simulation.run()
+        plain[seed] = len(simulation.state.cells)
+    one, other = (table.results[table.results["readout"] == "cells"] for table in (found, finished))
+    np.testing.assert_allclose(one["value"], other["value"].to_numpy() / one["seed"].map(plain), rtol=1e-12)
+    levels = [table.results[table.results["readout"] == "CXCR4"]["value"] for table in (found, finished)]
+    np.testing.assert_array_equal(*levels)
+    assert "changed (`fields.cxcl12.held_at = '0 nM'`" in found.report
+
+
+def test_a_reference_of_each_point(tiny, tmp_path):
+    """Where a parameter stays open each point has its own reference; one without what is counted gives no number."""
+    text = ('name = "cells"\nunit = "cells"', 'name = "cells"')
+    each = REFERENCE.split("set.seeding", maxsplit=1)[0]
+    found = sweep(tiny(text, (TAIL, TAIL + each)), output=tmp_path / "each", processes=1)
+    assert found.failures.empty and len(times(tmp_path / "each")) == 3 * 2 * 2 + 2 * 2
+    empty = REFERENCE.replace("40000 /mm^3", "0 /mm^3")
+    found = sweep(tiny(text, (TAIL, TAIL + empty)), output=tmp_path / "empty", processes=1)
+    values = found.results.set_index("readout")["value"]
+    assert found.failures.empty and values["cells"].isna().all() and not values["CXCR4"].isna().any()
+    assert found.means["CXCR4"].shape == (6,) and np.isnan(found.means["cells"]).all()
+
+
+def test_a_lost_reference_is_run_again(tiny, tmp_path):
+    """A reference that fails takes the runs that are compared with it along; one that was lost is run again."""
+    text = ('name = "cells"\nunit = "cells"', 'name = "cells"')
+    path, out = tiny(text, (TAIL, TAIL + REFERENCE)), tmp_path / "out"
+    whole = sweep(path, output=out, processes=1)
+    before = {name: (out / name).read_bytes() for name in TABLES}
+    entries = plan_of(load_sweep(path), out).entries
+    lost = entries[0].points[1]
+    lost.path.unlink()
+    assert [entry.values(["cells"]) is None for entry in entries] == [entry.replicate == 1 for entry in entries]
+    assert forecast(path, output=out).done == whole.points * 2 + 1
+    sweep(path, output=out, processes=1)
+    assert lost.path.exists() and before == {name: (out / name).read_bytes() for name in TABLES}

@@ -15,7 +15,7 @@ import pyvista as pv
 from marrowsim.errors import Fault, RenderError, nearest
 from marrowsim.tissues import BONE
 from marrowsim.viz import ingredients, meshes, palette
-from marrowsim.viz.cameras import axes_of, eye, facing, fitting_scale
+from marrowsim.viz.cameras import Eye, facing
 from marrowsim.viz.description import Scene
 from marrowsim.viz.layers import TISSUE_LAYERS, Box, choose, field_of, groups, whole
 from marrowsim.viz.legend import Bar, Entry, colour_bar, legend_entries, level_entries, level_text, track_entries
@@ -61,6 +61,7 @@ class Stage:
     Attributes
     ----------
     scene, frame : what is shown.
+    eye : where it is seen from (`cameras.Eye`).
     layers : names of the layers of this frame that are drawn.
     box : the part of the lattice that is drawn, after clipping.
     shading : the field that is drawn and its colour limits, or None.
@@ -76,6 +77,7 @@ class Stage:
     def __init__(self, plotter: pv.Plotter, scene: Scene | None = None, box: Box | None = None):
         self.plotter = plotter
         self.props = Props(plotter)
+        self.eye = Eye(plotter)
         self.scene = scene or Scene()
         self.frame = None
         self.layers: tuple[str, ...] = ()
@@ -92,6 +94,7 @@ class Stage:
         self._drawn: list[tuple[pd.DataFrame, str, str]] = []
         self._cell_names: set[str] = set()
         self._told: list[str] = []
+        self._pictured = False
         plotter.background_color = "white"
         plotter.render_window.SetMultiSamples(0)
         plotter.renderer.UseOITOff()
@@ -156,20 +159,18 @@ class Stage:
         if self.frame is not None:
             self._draw()
 
+    def image(self, *, transparent: bool = False) -> np.ndarray:
+        """The picture of a plotter without a window: uint8, shape (height, width, 3), or 4 without a background."""
+        if self._pictured:
+            # PyVista renders for the first screenshot alone, and hands out older pictures later.
+            self.plotter.render_window.Render()
+        self._pictured = True
+        return self.plotter.screenshot(None, return_img=True, transparent_background=transparent)
+
     @property
     def actors(self) -> dict[str, Any]:
         """The actors that are in the plotter, by name."""
         return self.props.actors
-
-    @property
-    def um_per_pixel(self) -> float:
-        """Scale of the picture as it is now (um a pixel of the plotter's window)."""
-        return 2 * self.plotter.camera.parallel_scale / self.plotter.window_size[1]
-
-    @property
-    def towards(self) -> np.ndarray:
-        """Direction in space from the picture towards the eye."""
-        return eye(self.plotter.camera)[2]
 
     @property
     def legend(self) -> list[Entry]:
@@ -188,14 +189,6 @@ class Stage:
         """The colour scale of the field that is drawn."""
         return None if self.shading is None else colour_bar(self.shading, WHERE[self.scene.field_as])
 
-    def project(self, points) -> np.ndarray:
-        """Pixels (n, 2), column and row from the upper left corner of the window, of points (n, 3) in um."""
-        camera = self.plotter.camera
-        right, up, _ = eye(camera)
-        away = (np.atleast_2d(points) - np.array(camera.focal_point)) / self.um_per_pixel
-        width, height = self.plotter.window_size
-        return np.column_stack([width / 2 + away @ right, height / 2 - away @ up])
-
     def pick(self, x: float, y: float) -> Picked | None:
         """The cell or voxel under a pixel (column and row from the upper left corner); None where there is nothing.
 
@@ -203,13 +196,12 @@ class Stage:
         """
         if self.frame is None:
             return None
-        camera, (width, height) = self.plotter.camera, self.plotter.window_size
-        right, up, towards = eye(camera)
-        across, upward = (x - width / 2) * self.um_per_pixel, (height / 2 - y) * self.um_per_pixel
         far = 4 * np.linalg.norm(np.ptp(whole(self.frame).bounds(self.frame.spacing), axis=0))
-        origin = np.array(camera.focal_point) + across * right + upward * up + far * towards
-        drawn = [(cells, self._width(kind, status)[0] / 2 * self.um_per_pixel) for cells, kind, status in self._drawn]
-        return pick(self.frame, origin, -towards, self.box, self.layers, drawn, self._planes())
+        origin, direction = self.eye.ray(x, y, far)
+        drawn = [
+            (cells, self._width(kind, status)[0] / 2 * self.eye.um_per_pixel) for cells, kind, status in self._drawn
+        ]
+        return pick(self.frame, origin, direction, self.box, self.layers, drawn, self._planes())
 
     # How it is drawn.
 
@@ -228,15 +220,8 @@ class Stage:
         self.layers, self.box, self.shading, self._told = layers, box, shading, notes
 
     def _place_camera(self) -> None:
-        spacing, size = self.frame.spacing, self.plotter.window_size
         box = self._part or whole(self.frame)
-        scale = self.scale or fitting_scale(box.bounds(spacing), self.scene.camera, size, self.foot)
-        _, up, towards = axes_of(self.scene.camera)
-        bounds = box.bounds(spacing)
-        focus = bounds.mean(0) - self.foot / 2 * size[1] * scale * up
-        distance = 4 * np.linalg.norm(bounds[1] - bounds[0])
-        self.plotter.camera_position = [tuple(focus + distance * towards), tuple(focus), tuple(up)]
-        self.plotter.camera.parallel_scale = scale * size[1] / 2
+        self.eye.place(box.bounds(self.frame.spacing), self.scene.camera, self.foot, self.scale)
 
     def _draw(self) -> None:
         self.notes = list(self._told)
@@ -299,8 +284,8 @@ class Stage:
                 self.notes.append(
                     f"{self.shading.style.label} does not have the level {missing}{unit} in what is drawn"
                 )
-        key = (tuple(keys), tuple(np.round(self.towards, 6)))
-        mesh = self.props.keep("translucent", key, lambda: ingredients.merged(parts, self.towards))
+        key = (tuple(keys), tuple(np.round(self.eye.towards, 6)))
+        mesh = self.props.keep("translucent", key, lambda: ingredients.merged(parts, self.eye.towards))
         actor = self.props.put("layer:translucent", mesh, scalars="colour", rgba=True, **SURFACE_LOOK)
         if actor is not None:
             actor.prop.interpolation = "gouraud"
@@ -322,7 +307,7 @@ class Stage:
         way, frame = self.scene.field_as if self.shading is not None else "none", self.frame
         wanted = {}
         if way == "wall":
-            axis, upwards = facing(self.towards)
+            axis, upwards = facing(self.eye.towards)
             index = self.box.high[axis] - 1 if upwards else self.box.low[axis]
             wanted["layer:wall"] = (axis, index, (index + upwards) * frame.spacing, 0.55)
         for axis, place in self._planes():
@@ -346,7 +331,7 @@ class Stage:
 
     def _width(self, kind: str, status: str) -> tuple[float, bool]:
         height = self.plotter.window_size[1]
-        return ingredients.cell_width(kind, status, self.frame.spacing, self.um_per_pixel, height)
+        return ingredients.cell_width(kind, status, self.frame.spacing, self.eye.um_per_pixel, height)
 
     def _draw_cells(self) -> None:
         frame = self.frame
@@ -385,7 +370,7 @@ class Stage:
         mesh = meshes.cages(places, 1.15 * frame.spacing) if len(places) else None
         actor = self.props.put("layer:niches", mesh, color="#222222", lighting=False)
         if actor is not None:
-            actor.prop.line_width = max(1.0, min(2.0, 0.08 * frame.spacing / self.um_per_pixel))
+            actor.prop.line_width = max(1.0, min(2.0, 0.08 * frame.spacing / self.eye.um_per_pixel))
 
     def _paths(self) -> list[tuple[int, str, np.ndarray]]:
         """The stretches of the scene's tracks, cut at the box."""

@@ -17,6 +17,7 @@ from PIL import Image
 
 from marrowsim.storage import Frame, Run
 from marrowsim.viz import palette
+from marrowsim.viz.cameras import eye
 from marrowsim.viz.curvesheet import Sheet, sheet
 from marrowsim.viz.description import Scene
 from marrowsim.viz.figure import time_stamp
@@ -212,7 +213,7 @@ class Viewer:
 
     def ruler(self) -> dict:
         """A scale bar of a round length: its label, and its share of the view's height in percent."""
-        most = RULER * self.stage.um_per_pixel * self.stage.plotter.window_size[1]
+        most = RULER * self.stage.eye.um_per_pixel * self.stage.plotter.window_size[1]
         length = round_length(most)
         label = f"{length:g} µm" if length < 1000 else f"{length / 1000:g} mm"
         return {"label": label, "share": round(100 * RULER * length / most, 3)}
@@ -248,9 +249,7 @@ class Viewer:
 
     def image(self) -> np.ndarray:
         """The view as it is: uint8, shape (height, width, 3)."""
-        plotter = self.stage.plotter
-        plotter.render_window.Render()  # PyVista's screenshot alone may return the picture before the last change
-        return plotter.screenshot(None, return_img=True)
+        return self.stage.image()
 
     def jpeg(self) -> str:
         """The view as it is, as the data URI of a JPEG file."""
@@ -270,7 +269,7 @@ class Viewer:
             view = figure.add_axes((0, 0, share, 1))
             view.imshow(image, extent=(0, width, 0, height), aspect="auto")
             view.set_axis_off()
-            draw_scale_bar(view, self.stage.um_per_pixel)
+            draw_scale_bar(view, self.stage.eye.um_per_pixel)
             draw_orientation(view, *self.directions())
             view.text(0.02, 0.98, f"{self.title}\n{time_stamp(self.frame.time)}", transform=view.transAxes, va="top")
             notes = "\n".join(self.stage.notes)
@@ -291,10 +290,8 @@ class Viewer:
 
     def directions(self) -> tuple[np.ndarray, np.ndarray]:
         """Right and up in space, of the camera as it stands."""
-        towards, up = self.stage.towards, np.array(self.stage.plotter.camera.GetViewUp())
-        right = np.cross(up, towards)
-        right /= np.linalg.norm(right)
-        return right, np.cross(towards, right)
+        right, up, _ = eye(self.stage.plotter.camera)
+        return right, up
 
 
 def _varying(frame: Frame, name: str) -> Shade | None:

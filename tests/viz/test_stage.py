@@ -269,9 +269,9 @@ def test_a_cell_is_picked_where_it_is_projected(stage, frame, camera):
     stage.plotter.camera.zoom(1.5)
     stage.turned()
     tumour = frame.cells[frame.cells["type"] == "tumour"]
-    depth = tumour[["x", "y", "z"]].to_numpy() @ stage.towards
+    depth = tumour[["x", "y", "z"]].to_numpy() @ stage.eye.towards
     cell = tumour.iloc[int(depth.argmax())]
-    column, row = stage.project(cell[["x", "y", "z"]].to_numpy(float))[0]
+    column, row = stage.eye.project(cell[["x", "y", "z"]].to_numpy(float))[0]
     found = stage.pick(column, row)
     assert found.kind == "cell"
     assert found.values["id"] == (cell["id"], "") and found.values["type"] == ("tumour", "")
@@ -289,8 +289,8 @@ def test_bone_hides_a_cell_from_the_picker_as_from_the_eye(stage, frame):
     lattice = SimpleNamespace(**vars(frame) | {"tissue": tissue, "cells": cells, "slots": frame.slots[:0]})
     stage.show(lattice)
     stage.change(camera="front")
-    before, behind = (stage.pick(*stage.project(cells.iloc[[n]][["x", "y", "z"]].to_numpy())[0]) for n in (0, 1))
+    before, behind = (stage.pick(*stage.eye.project(cells.iloc[[n]][["x", "y", "z"]].to_numpy())[0]) for n in (0, 1))
     assert (before.kind, behind.kind) == ("cell", "voxel")
     assert behind.values["tissue"] == ("bone", "") and behind.voxel[1] == 10
     stage.change(layers=("tumour",))
-    assert stage.pick(*stage.project([[145.0, 205.0, 235.0]])[0]).kind == "cell"
+    assert stage.pick(*stage.eye.project([[145.0, 205.0, 235.0]])[0]).kind == "cell"

@@ -15,23 +15,19 @@ from matplotlib.figure import Figure
 from marrowsim.errors import RenderError
 from marrowsim.tissues import BONE
 from marrowsim.viz import curves, opengl, panels
-from marrowsim.viz.cameras import axes_of, facing
 from marrowsim.viz.description import Scene
 from marrowsim.viz.files import size_faults, target_faults, write_figure
 from marrowsim.viz.labels import draw_labels
 from marrowsim.viz.layers import (
-    BONE_VIEW,
-    Box,
     census,
     choose,
-    close_up,
     count_in_soft_tissue,
     field_of,
     middle,
-    slab,
     whole,
 )
 from marrowsim.viz.legend import Entry, colour_bar, legend_entries
+from marrowsim.viz.parts import extent_of, parts_of
 from marrowsim.viz.sections import shade
 
 log = logging.getLogger("marrowsim.viz")
@@ -99,11 +95,6 @@ def _pixels(figure: Figure, axes) -> tuple[int, int]:
     return max(16, round(place.width * width)), max(16, round(place.height * height))
 
 
-def _range(frame, box: Box, axis: int) -> str:
-    low, high = box.low[axis] * frame.spacing, box.high[axis] * frame.spacing
-    return f"{'zyx'[axis]} = {low:g} to {high:g} µm of {frame.tissue.shape[axis] * frame.spacing:g} µm"
-
-
 def _draw_rendered(figure, frame, scene, boxes, tracks, spots, transparent) -> tuple[list[str], list[Entry]]:
     from marrowsim.viz.scene import render  # noqa: PLC0415
 
@@ -166,21 +157,6 @@ def _draw_sections(figure, frame, layers, boxes, shading, axis, spots) -> None:
         )
 
 
-def parts_of(frame, scene: Scene) -> tuple[Box, Box | None, int]:
-    """The part of the lattice that a picture draws, its close-up, and the axis of the lattice that it looks along.
-
-    A slab where the whole would hide what is in it; all of the lattice where the scene cuts it open itself, or shows
-    a field or tracks through it.
-    """
-    drawn = choose(frame, scene.layers)[0]
-    axis = facing(axes_of(scene.camera)[2])[0]
-    if scene.clip is not None or scene.field_as not in ("wall", "none") or scene.tracks:
-        return scene.cut(whole(frame), frame.spacing), None, axis
-    bare = set(drawn).issubset(BONE_VIEW)
-    box = slab(frame, axis, max(100.0, frame.tissue.shape[axis] * frame.spacing / 3.0)) if bare else slab(frame, axis)
-    return box, close_up(frame, box, axis), axis
-
-
 def new_figure(size: tuple[int, int], dpi: float) -> Figure:
     """A figure of a size in pixels at 100 dots per inch, of another resolution if asked for; type scales with it."""
     share = min(size[0] / STANDARD[0], size[1] / STANDARD[1])
@@ -213,7 +189,7 @@ def compose(
     figure.text(0.9875, 0.967, time_stamp(frame.time), fontsize=17, fontweight="bold", va="center", ha="right")
     figure.text(0.0125, 0.935, caption(frame, drawn), fontsize=10.5, va="center", color=panels.INK)
     extent = " x ".join(f"{edge * frame.spacing / 1000:g}" for edge in frame.tissue.shape[::-1])
-    part = f"slab {_range(frame, box, axis)}" if partial else "the whole lattice"
+    part = extent_of(frame, box)
     figure.text(
         0.0125,
         0.911,

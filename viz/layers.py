@@ -30,6 +30,9 @@ ON_REQUEST = ("lining", "osteocyte", "fibroblast", "oxygen")
 # Nothing but bone and what works on it: layers that hide little, so that a thicker part is drawn.
 BONE_VIEW = ("bone", "bone_change", "osteoclast", "osteoblast", "osteocyte", "lining")
 
+# Thickness (um) of the slab of a lattice that is drawn where the whole would hide what is in it.
+SLAB = 100.0
+
 # How the note begins that names layers which a frame does not have.
 ABSENT = "not in this frame"
 
@@ -228,7 +231,7 @@ def _place(score: np.ndarray, window: Sequence[int]) -> list[int]:
     ]
 
 
-def slab(frame, axis: int = 1, thickness: float = 100.0) -> Box:
+def slab(frame, axis: int = 1, thickness: float = SLAB) -> Box:
     """The slab across an axis, `thickness` um thick, with the most to see.
 
     The whole of a lattice that is thin, or a dish where neither bone nor vessels hide the cells.

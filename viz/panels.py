@@ -37,7 +37,7 @@ def draw_legend(axes, entries: Sequence[Entry], partial: bool) -> None:
     if any(entry.total is not None for entry in entries):
         axes.text(0.84 if partial else 1.0, 0.4, "number", fontsize=7.5, color="#666666", ha="right", va="center")
         if partial:
-            axes.text(1.0, 0.4, "in slab", fontsize=7.5, color="#666666", ha="right", va="center")
+            axes.text(1.0, 0.4, "drawn", fontsize=7.5, color="#666666", ha="right", va="center")
     for row, entry in enumerate(entries):
         height = row + 0.5
         heading = not entry.marker and entry.total is None

@@ -19,6 +19,7 @@ from marrowsim.viz.cameras import Eye, facing
 from marrowsim.viz.description import Scene
 from marrowsim.viz.layers import TISSUE_LAYERS, Box, choose, field_of, groups, whole
 from marrowsim.viz.legend import Bar, Entry, colour_bar, legend_entries, level_entries, level_text, track_entries
+from marrowsim.viz.parts import extent_of
 from marrowsim.viz.picking import Picked, pick
 from marrowsim.viz.props import Props, digest
 from marrowsim.viz.sections import Shade, shade
@@ -135,9 +136,9 @@ class Stage:
         scene = replace(self.scene, **parts)
         if self.frame is not None:
             self._check(self.frame, scene)
-        self.scene = scene
+        before, self.scene = self.scene, scene
         if self.frame is not None:
-            if "camera" in parts:
+            if "camera" in parts or scene.slab != before.slab:
                 self._place_camera()
             self._draw()
 
@@ -220,11 +221,13 @@ class Stage:
         self.layers, self.box, self.shading, self._told = layers, box, shading, notes
 
     def _place_camera(self) -> None:
-        box = self._part or whole(self.frame)
+        box = self.box if self.scene.slab else self._part or whole(self.frame)
         self.eye.place(box.bounds(self.frame.spacing), self.scene.camera, self.foot, self.scale)
 
     def _draw(self) -> None:
         self.notes = list(self._told)
+        if self.scene.slab:
+            self.notes.append(f"drawn: {extent_of(self.frame, self.box)}")
         self._draw_bone()
         self._draw_translucent()
         self._draw_field()

@@ -19,11 +19,12 @@ from marrowsim.storage import Frame, Run
 from marrowsim.viz import palette
 from marrowsim.viz.cameras import eye
 from marrowsim.viz.curvesheet import Sheet, sheet
-from marrowsim.viz.description import Scene
+from marrowsim.viz.description import WHOLE, Scene
 from marrowsim.viz.figure import time_stamp
-from marrowsim.viz.layers import ON_REQUEST, present
+from marrowsim.viz.layers import ON_REQUEST, SLAB, present, whole
 from marrowsim.viz.legend import legend_entries, written
 from marrowsim.viz.panels import draw_legend, draw_orientation, draw_scale_bar, round_length
+from marrowsim.viz.parts import opened
 from marrowsim.viz.picking import Picked, describe
 from marrowsim.viz.sections import Shade, shade
 from marrowsim.viz.stage import Stage, new_plotter
@@ -35,9 +36,12 @@ SIZE = (960, 720)
 # Longest scale bar, as a share of the view's height.
 RULER = 0.3
 
+# The share of the view's height that stays empty at its foot, for scale bar and directions.
+FOOT = 0.07
+
 # Pixels an inch of a screenshot's words.
 DPI = 110
-LEGEND_WIDTH = 330
+LEGEND_WIDTH = 430
 
 # Of a picture for the page (JPEG, %).
 QUALITY = 90
@@ -76,9 +80,11 @@ class Viewer:
         self._limits: dict[str, tuple[float, float]] = {}
         self._given = scene.limits
         self._tracks: pd.DataFrame | None = None
+        scene = opened(self.timeline.frame(self.index), scene)
         if scene.tracks:
             self._tracks = tracks_of(map(self.timeline.frame, range(len(self.timeline))), scene.tracks)
         self.stage = Stage(plotter or new_plotter(SIZE), scene)
+        self.stage.look(foot=FOOT)
         self.show(self.index)
 
     # What is shown
@@ -204,11 +210,29 @@ class Viewer:
 
     @property
     def clip(self) -> tuple[str, float]:
-        """Axis and place (um) of the clipping plane; no axis where there is none."""
-        return self.stage.scene.clip or ("", 0.0)
+        """Axis and place (um) of the clipping plane, or "slab" with the axis and the slab's middle; no axis where
+        nothing is cut away."""
+        clip = self.stage.scene.clip
+        if clip is None or clip == WHOLE:
+            return "", 0.0
+        axis, *places = clip
+        return ("slab " if self.stage.scene.slab else "") + axis, sum(places) / len(places)
+
+    def cut(self, axis: str, place: float) -> tuple | str:
+        """The clip of a scene, from an axis ("x", "-x", "slab x", or "") and a place (um), as `clip` tells them.
+
+        A slab is as thick as the one that is drawn, else as those of pictures, and stays inside the lattice.
+        """
+        if not axis.startswith("slab "):
+            return (axis, float(place)) if axis else WHOLE
+        drawn, spacing = self.stage.scene, self.frame.spacing
+        width = drawn.clip[2] - drawn.clip[1] if drawn.slab else SLAB
+        low = min(max(place - width / 2, 0.0), max(self.extent(axis) - width, 0.0))
+        low = spacing * round(low / spacing)
+        return axis[-1], low, low + width
 
     def extent(self, axis: str) -> float:
-        """Length (um) of the lattice along an axis ("x", "-x" ...); 0 without one."""
+        """Length (um) of the lattice along an axis ("x", "-x", "slab x" ...); 0 without one."""
         return 0.0 if not axis else self.frame.tissue.shape[2 - "xyz".index(axis[-1])] * self.frame.spacing
 
     def ruler(self) -> dict:
@@ -283,7 +307,11 @@ class Viewer:
                 scale.set_yticks([])
                 scale.tick_params(labelsize=8)
                 scale.set_title(bar.title, fontsize=8.5, loc="left")
-            draw_legend(figure.add_axes((share, foot, 0.985 - share, 1 - foot)), self.stage.legend, False)
+            draw_legend(
+                figure.add_axes((share, foot, 0.985 - share, 1 - foot)),
+                self.stage.legend,
+                self.stage.box != whole(self.frame),
+            )
             file = BytesIO()
             figure.savefig(file, format="png", dpi=DPI)
         return file.getvalue()

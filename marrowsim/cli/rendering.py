@@ -12,7 +12,7 @@ from marrowsim.errors import Fault, RenderError, RunFolderError
 from marrowsim.storage import open_run
 from marrowsim.storage.runs import Run
 from marrowsim.units import convert
-from marrowsim.viz.description import Scene
+from marrowsim.viz.description import WHOLE, Scene
 from marrowsim.viz.figure import picture
 from marrowsim.viz.files import FILM, FORMATS, target_faults
 from marrowsim.viz.film import SIZE, film
@@ -187,7 +187,7 @@ def scene_of(texts: dict[str, str | None]) -> Scene:
         "slices": "x,y,z in um",
         "levels": "numbers with commas between",
         "limits": "low,high",
-        "clip": "axis:um, such as x:250 or -y:100",
+        "clip": "axis:um, such as x:250 or -y:100; y:400-500 for a slab; none",
         "camera": "a name, or azimuth,elevation in degrees",
         "tracks": "ids of cells with commas between",
     }
@@ -209,8 +209,14 @@ def _numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(","))
 
 
-def _clip(text: str) -> tuple[str, float]:
-    axis, colon, place = text.partition(":")
+def _clip(text: str) -> tuple[str, float] | tuple[str, float, float] | str:
+    """A clipping plane ("x:250"), a slab ("x:250-350") or "none"."""
+    if text.strip() == WHOLE:
+        return WHOLE
+    axis, colon, places = text.partition(":")
     if not colon:
         raise ValueError
-    return axis.strip(), float(place.strip().removesuffix("um").removesuffix("µm"))
+    low, dash, high = places.strip().removesuffix("um").removesuffix("µm").strip().partition("-")
+    if not low:
+        return axis.strip(), float(dash + high)
+    return (axis.strip(), float(low), float(high)) if dash else (axis.strip(), float(low))

@@ -48,15 +48,15 @@ def facing(towards: np.ndarray) -> tuple[int, bool]:
     return 2 - axis, bool(towards[axis] < 0)
 
 
-def fitting_scale(bounds: np.ndarray, camera, size: tuple[int, int], foot: float = 0.0) -> float:
+def fitting_scale(bounds: np.ndarray, camera, size: tuple[int, int], foot: float = 0.0, side: float = 0.0) -> float:
     """The scale (um a pixel) at which a box, its bounds (2, 3) in um, just fits into a picture of a size in pixels.
 
-    `foot` is the share of the picture's height that stays empty at its foot.
+    `foot` and `side` are the shares of the picture's height and width that stay empty at its foot and at its right.
     """
     right, up, _ = axes_of(camera)
     half = np.ptp(bounds, axis=0) / 2
     extent = [2 * half @ np.abs(axis) for axis in (right, up)]
-    return 1.04 * max(extent[0] / size[0], extent[1] / size[1] / (1 - foot))
+    return 1.04 * max(extent[0] / size[0] / (1 - side), extent[1] / size[1] / (1 - foot))
 
 
 def eye(camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -78,18 +78,20 @@ class Eye:
     def __init__(self, plotter):
         self.plotter = plotter
 
-    def place(self, bounds: np.ndarray, camera, foot: float = 0.0, scale: float | None = None) -> None:
+    def place(
+        self, bounds: np.ndarray, camera, foot: float = 0.0, side: float = 0.0, scale: float | None = None
+    ) -> None:
         """Look at a box, its bounds (2, 3) in um, from where `camera` says.
 
         Parameters
         ----------
-        foot : the share of the picture's height that stays empty at its foot.
+        foot, side : the shares of the picture's height and width that stay empty at its foot and at its right.
         scale : um a pixel; None so that the box just fits.
         """
         size = self.plotter.window_size
-        scale = scale or fitting_scale(bounds, camera, size, foot)
-        _, up, towards = axes_of(camera)
-        focus = bounds.mean(0) - foot / 2 * size[1] * scale * up
+        scale = scale or fitting_scale(bounds, camera, size, foot, side)
+        right, up, towards = axes_of(camera)
+        focus = bounds.mean(0) + scale / 2 * (side * size[0] * right - foot * size[1] * up)
         distance = 4 * np.linalg.norm(bounds[1] - bounds[0])
         self.plotter.camera_position = [tuple(focus + distance * towards), tuple(focus), tuple(up)]
         self.plotter.camera.parallel_scale = scale * size[1] / 2

@@ -99,15 +99,15 @@ def draw_scale_bar(axes, um_per_unit: float, *, share: float = 0.25) -> float:
     return length
 
 
-def draw_orientation(axes, right: np.ndarray, up: np.ndarray) -> None:
-    """Draw the directions of x, y and z as arrows, at the foot beside the scale bar."""
+def draw_orientation(axes, right: np.ndarray, up: np.ndarray, at: tuple[float, float] = (0.4, 0.025)) -> None:
+    """Draw the directions of x, y and z as arrows, from a place in the axes: at the foot beside the scale bar."""
     for axis, name in enumerate("xyz"):
         reach = np.array([right[axis], up[axis]])
         if np.hypot(*reach) < 0.12:
             continue
         axes.annotate(
             name,
-            xy=(0.4, 0.025),
+            xy=at,
             xycoords="axes fraction",
             xytext=30 * reach,
             textcoords="offset points",

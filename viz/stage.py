@@ -86,7 +86,7 @@ class Stage:
         self.shading: Shade | None = None
         self.levels: tuple[float, ...] = ()
         self.notes: list[str] = []
-        self.foot = 0.0
+        self.foot = self.side = 0.0
         self.scale: float | None = None
         self._part = box
         self._tracks: pd.DataFrame | None = None
@@ -142,15 +142,18 @@ class Stage:
                 self._place_camera()
             self._draw()
 
-    def look(self, *, foot: float | None = None, scale: float | None = None) -> None:
+    def look(self, *, foot: float | None = None, side: float | None = None, scale: float | None = None) -> None:
         """Put the camera where the scene says.
 
         Parameters
         ----------
-        foot : the share of the picture's height that stays empty at its foot, from now on.
+        foot, side : the shares of the picture's height and width that stay empty at its foot and at its right, from
+            now on.
         scale : um a pixel from now on, where pictures have to have the same; None so that the box just fits.
         """
-        self.foot, self.scale = self.foot if foot is None else foot, scale
+        self.foot = self.foot if foot is None else foot
+        self.side = self.side if side is None else side
+        self.scale = scale
         if self.frame is not None:
             self._place_camera()
             self._draw()
@@ -222,7 +225,7 @@ class Stage:
 
     def _place_camera(self) -> None:
         box = self.box if self.scene.slab else self._part or whole(self.frame)
-        self.eye.place(box.bounds(self.frame.spacing), self.scene.camera, self.foot, self.scale)
+        self.eye.place(box.bounds(self.frame.spacing), self.scene.camera, self.foot, self.side, self.scale)
 
     def _draw(self) -> None:
         self.notes = list(self._told)

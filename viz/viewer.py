@@ -22,7 +22,7 @@ from marrowsim.viz.curvesheet import Sheet, sheet
 from marrowsim.viz.description import WHOLE, Scene
 from marrowsim.viz.figure import time_stamp
 from marrowsim.viz.layers import ON_REQUEST, SLAB, present, whole
-from marrowsim.viz.legend import legend_entries, written
+from marrowsim.viz.legend import Bar, legend_entries, written
 from marrowsim.viz.panels import draw_legend, draw_orientation, draw_scale_bar, round_length
 from marrowsim.viz.parts import opened
 from marrowsim.viz.picking import Picked, describe
@@ -301,12 +301,7 @@ class Viewer:
             foot = 0.0
             if self.stage.bar is not None:
                 foot = 90 / height
-                scale = figure.add_axes((share + 0.02, 50 / height, 0.94 - share, 12 / height))
-                bar = self.stage.bar
-                scale.imshow(bar.colours[None], extent=(bar.low, bar.high, 0, 1), aspect="auto")
-                scale.set_yticks([])
-                scale.tick_params(labelsize=8)
-                scale.set_title(bar.title, fontsize=8.5, loc="left")
+                draw_scale(figure.add_axes((share + 0.02, 50 / height, 0.94 - share, 12 / height)), self.stage.bar)
             draw_legend(
                 figure.add_axes((share, foot, 0.985 - share, 1 - foot)),
                 self.stage.legend,
@@ -320,6 +315,14 @@ class Viewer:
         """Right and up in space, of the camera as it stands."""
         right, up, _ = eye(self.stage.plotter.camera)
         return right, up
+
+
+def draw_scale(axes, bar: Bar) -> None:
+    """Fill flat axes with the colour scale of a field, its title above."""
+    axes.imshow(bar.colours[None], extent=(bar.low, bar.high, 0, 1), aspect="auto")
+    axes.set_yticks([])
+    axes.tick_params(labelsize=8)
+    axes.set_title(bar.title, fontsize=8.5, loc="left")
 
 
 def _varying(frame: Frame, name: str) -> Shade | None:

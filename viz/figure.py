@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from marrowsim.errors import RenderError
 from marrowsim.tissues import BONE
 from marrowsim.viz import curves, opengl, panels
+from marrowsim.viz.cameras import axes_of
 from marrowsim.viz.description import Scene
 from marrowsim.viz.files import size_faults, target_faults, write_figure
 from marrowsim.viz.labels import draw_labels
@@ -24,6 +25,7 @@ from marrowsim.viz.layers import (
     count_in_soft_tissue,
     field_of,
     middle,
+    require_field,
     whole,
 )
 from marrowsim.viz.legend import Entry, colour_bar, legend_entries
@@ -35,6 +37,8 @@ log = logging.getLogger("marrowsim.viz")
 # The size in pixels at which the type has its own size; other sizes scale it.
 STANDARD = (1600, 1000)
 NO_OPENGL = f"no OpenGL here, so sections are drawn in place of the 3D view; remedy: {opengl.REMEDY}"
+
+WITHOUT = "not drawn without OpenGL: "
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,18 @@ def _draw_rendered(figure, frame, scene, boxes, tracks, spots, transparent) -> t
     return notes, view.legend
 
 
+def _left_out(scene: Scene, axis: int) -> list[str]:
+    """What of a scene sections cannot show, in words."""
+    lost = []
+    if scene.field_as not in ("wall", "none"):
+        lost.append(f"{scene.field_as} of the field (the sections are painted with it)")
+    if scene.tracks:
+        lost.append("tracks")
+    if not np.isclose(np.abs(axes_of(scene.camera)[2]).max(), 1) and scene.camera != Scene().camera:
+        lost.append(f"the camera's angle (the section looks along {'zyx'[axis]})")
+    return [f"{WITHOUT}{', '.join(lost)}"] if lost else []
+
+
 def _draw_sections(figure, frame, layers, boxes, shading, axis, spots) -> None:
     box, near = boxes
     bold = {"fontsize": 9, "loc": "left", "fontweight": "bold"}
@@ -203,12 +219,13 @@ def compose(
     if rendered:
         notes, entries = _draw_rendered(figure, frame, scene, (box, near), tracks, spots, transparent)
     else:
+        require_field(frame, scene.field)
         shading = (
             None if scene.field_as == "none" else shade(frame, scene.field or field_of(frame, drawn), scene.limits)
         )
         _draw_sections(figure, frame, drawn, (box, near), shading, axis, spots)
         entries = legend_entries(frame, drawn, box)
-        notes.append(NO_OPENGL)
+        notes += [NO_OPENGL, *_left_out(scene, axis)]
     beside = (1265, 100, 320, 430) if near is not None else (1000, 100, 400, 430)
     panels.draw_legend(_axes(figure, *beside), entries, partial)
     for index, panel in enumerate(plots):
@@ -265,6 +282,6 @@ def picture(
         frame, readouts, scene=scene, title=title, size=size, tracks=tracks, dpi=dpi, transparent=transparent
     )
     for note in notes:
-        log.log(logging.WARNING if note == NO_OPENGL else logging.INFO, "%s: %s", path.name, note)
+        log.log(logging.WARNING if note.startswith((NO_OPENGL, WITHOUT)) else logging.INFO, "%s: %s", path.name, note)
     write_figure(figure, path, transparent=transparent)
     return Picture(path, rendered, tuple(notes))

@@ -99,13 +99,17 @@ def draw_scale_bar(axes, um_per_unit: float, *, share: float = 0.25) -> float:
     return length
 
 
-def draw_orientation(axes, right: np.ndarray, up: np.ndarray, at: tuple[float, float] = (0.4, 0.025)) -> None:
-    """Draw the directions of x, y and z as arrows, from a place in the axes: at the foot beside the scale bar."""
+def draw_orientation(axes, right: np.ndarray, up: np.ndarray, at: tuple[float, float] = (0.4, 0.025)) -> list:
+    """Draw the directions of x, y and z as arrows, from a place in the axes: at the foot beside the scale bar.
+
+    Returns the arrows, which can be removed.
+    """
+    arrows = []
     for axis, name in enumerate("xyz"):
         reach = np.array([right[axis], up[axis]])
         if np.hypot(*reach) < 0.12:
             continue
-        axes.annotate(
+        arrow = axes.annotate(
             name,
             xy=at,
             xycoords="axes fraction",
@@ -117,6 +121,8 @@ def draw_orientation(axes, right: np.ndarray, up: np.ndarray, at: tuple[float, f
             color=INK,
             arrowprops={"arrowstyle": "<-", "color": INK, "lw": 1.0, "shrinkA": 4, "shrinkB": 0},
         )
+        arrows.append(arrow)
+    return arrows
 
 
 def draw_view(axes, view, label: str) -> None:

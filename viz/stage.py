@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pyvista as pv
 
-from marrowsim.errors import Fault, RenderError, nearest
+from marrowsim.errors import Fault, RenderError
 from marrowsim.tissues import BONE
 from marrowsim.viz import ingredients, meshes, palette
 from marrowsim.viz.cameras import Eye, facing
 from marrowsim.viz.description import Scene
-from marrowsim.viz.layers import TISSUE_LAYERS, Box, choose, field_of, groups, whole
+from marrowsim.viz.layers import TISSUE_LAYERS, Box, choose, field_of, groups, require_field, whole
 from marrowsim.viz.legend import Bar, Entry, colour_bar, legend_entries, level_entries, level_text, track_entries
 from marrowsim.viz.parts import extent_of
 from marrowsim.viz.picking import Picked, pick
@@ -214,9 +214,7 @@ class Stage:
         layers, notes = choose(frame, scene.layers)
         box = scene.cut(self._part or whole(frame), frame.spacing)
         name = scene.field
-        if name is not None and name not in frame.fields:
-            remedy = nearest(name, frame.fields) or "choose one of these"
-            raise RenderError(Fault(f"there is no field '{name}'", ", ".join(frame.fields) or "none", name, remedy))
+        require_field(frame, name)
         if scene.tracks and self._tracks is None:
             raise RenderError(Fault("tracks need the frames of the run", given=", ".join(map(str, scene.tracks))))
         name = name or field_of(frame, layers)
@@ -284,6 +282,8 @@ class Stage:
             parts += found.values()
             keys.append(("levels", key))
             self.levels = tuple(level for level, mesh in found.items() if mesh.n_cells)
+            mean = f"mean over a Gaussian of {meshes.FIELD_SMOOTHING * frame.spacing:g} µm"
+            self.notes.append(f"{self.shading.style.label}: surfaces of its {mean}")
             missing = ", ".join(level_text(level) for level in found if level not in self.levels)
             if missing:
                 unit = f" {self.shading.style.unit}" if self.shading.style.unit else ""

@@ -163,11 +163,25 @@ def test_an_isosurface_lies_where_the_field_has_its_level(frame):
     tissue = np.ones((28, 28, 28), np.uint8)
     tissue[:, :, 20:] = 2
     lattice = SimpleNamespace(**vars(frame) | {"tissue": tissue, "fields": {"cxcl12": z.astype(np.float32)}})
-    mesh = meshes.isosurface(lattice, "cxcl12", 7.25, layers.whole(lattice))
+    mesh = meshes.isosurfaces(lattice, "cxcl12", [7.25], layers.whole(lattice))[7.25]
     np.testing.assert_allclose(mesh.points[:, 2], 7.75 * 10, atol=1e-3)
-    assert mesh.bounds[:4] == pytest.approx((5, 195, 5, 275))
-    cut = meshes.isosurface(lattice, "cxcl12", 7.25, layers.Box((0, 0, 0), (28, 28, 10)))
+    assert mesh.bounds[:4] == pytest.approx((5, 200, 5, 275))
+    cut = meshes.isosurfaces(lattice, "cxcl12", [7.25], layers.Box((0, 0, 0), (28, 28, 10)))[7.25]
     assert cut.bounds[1] <= 105
+
+
+def test_isosurfaces_are_of_the_mean_that_the_notes_tell(stage, frame):
+    field = np.zeros((28, 28, 28), np.float32)
+    field[14, 14, 14] = 100
+    lattice = SimpleNamespace(**vars(frame) | {"tissue": np.ones_like(frame.tissue), "fields": {"cxcl12": field}})
+    width = 10 * meshes.FIELD_SMOOTHING
+    level = 100 * 1000 / (2 * np.pi * width**2) ** 1.5 / 2  # half the height of a Gaussian of what one voxel holds
+    mesh = meshes.isosurfaces(lattice, "cxcl12", [level], layers.whole(lattice))[level]
+    away = np.linalg.norm(mesh.points - 145, axis=1)
+    np.testing.assert_allclose(away, width * np.sqrt(2 * np.log(2)), rtol=0.04)
+    stage.show(lattice)
+    stage.change(field_as="isosurface", levels=(level,))
+    assert f"CXCL12: surfaces of its mean over a Gaussian of {width:g} µm" in stage.notes
 
 
 @needs_opengl

@@ -17,7 +17,7 @@ from marrowsim.viz.layers import Box
 STAIN_WIDTH = 0.8
 
 # Voxels of a box from which on surfaces are drawn from every second point along each axis: a quarter of the triangles.
-COARSE_FROM = 3_000_000
+COARSE_FROM = 2_000_000
 # Smoothing (voxels) below which a surface is of what is too thin for that.
 FINE_SMOOTHING = 0.8
 

@@ -1,8 +1,10 @@
-"""Which part of a lattice is drawn where the scene does not say: what stands in front would hide the rest."""
+"""Which part of a lattice is drawn, where the scene does not say: what stands in front would hide the rest."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+
+import numpy as np
 
 from marrowsim.viz.cameras import axes_of, facing
 from marrowsim.viz.description import Scene
@@ -38,6 +40,17 @@ def opened(frame, scene: Scene) -> Scene:
     if box == whole(frame):
         return scene
     return replace(scene, clip=("zyx"[axis], box.low[axis] * frame.spacing, box.high[axis] * frame.spacing))
+
+
+def planes_of(frame, scene: Scene, box: Box) -> list[tuple[int, float]]:
+    """Axis of the lattice and place (um) of each slice of a scene that lies in a box, in the middle of a voxel."""
+    places = scene.slices or tuple(whole(frame).bounds(frame.spacing).mean(0))
+    found = []
+    for axis, place in zip((2, 1, 0), places, strict=True):
+        index = int(np.floor(place / frame.spacing))
+        if box.low[axis] <= index < box.high[axis]:
+            found.append((axis, (index + 0.5) * frame.spacing))
+    return found
 
 
 def extent_of(frame, box: Box) -> str:

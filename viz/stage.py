@@ -19,7 +19,7 @@ from marrowsim.viz.cameras import Eye, facing
 from marrowsim.viz.description import Scene
 from marrowsim.viz.layers import TISSUE_LAYERS, Box, choose, field_of, groups, require_field, whole
 from marrowsim.viz.legend import Bar, Entry, colour_bar, legend_entries, level_entries, level_text, track_entries
-from marrowsim.viz.parts import extent_of
+from marrowsim.viz.parts import extent_of, planes_of
 from marrowsim.viz.picking import Picked, pick
 from marrowsim.viz.props import Props, digest
 from marrowsim.viz.sections import Shade, shade
@@ -297,17 +297,10 @@ class Stage:
             actor.prop.interpolation = "gouraud"
 
     def _planes(self) -> list[tuple[int, float]]:
-        """Axis of the lattice and place (um) of each slice that lies in what is drawn, in the middle of a voxel."""
+        """Axis of the lattice and place (um) of each slice that is drawn."""
         if self.shading is None or self.scene.field_as != "slices":
             return []
-        spacing = self.frame.spacing
-        places = self.scene.slices or tuple(whole(self.frame).bounds(spacing).mean(0))
-        found = []
-        for axis, place in zip((2, 1, 0), places, strict=True):
-            index = int(np.floor(place / spacing))
-            if self.box.low[axis] <= index < self.box.high[axis]:
-                found.append((axis, (index + 0.5) * spacing))
-        return found
+        return planes_of(self.frame, self.scene, self.box)
 
     def _draw_field(self) -> None:
         way, frame = self.scene.field_as if self.shading is not None else "none", self.frame

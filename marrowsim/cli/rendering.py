@@ -44,6 +44,7 @@ def render_run(
     faults = [
         *target_faults(target, (*FORMATS, FILM), force=force),
         *_misfits(moving, as_sheet, dpi, transparent, turn),
+        *_idle(described),
     ]
     if faults:
         raise RenderError(*faults)
@@ -80,6 +81,14 @@ def _misfits(moving: bool, as_sheet: bool, dpi: float, transparent: bool, turn: 
         yield Fault(what, remedy="leave out --sheet, --transparent and --dpi, or name the file .png")
     if turn and not moving:
         yield Fault("only films turn", given=f"--turn {turn:g}", remedy="name the file .mp4, or choose a --camera")
+
+
+def _idle(scene: Scene) -> Iterator[Fault]:
+    """Options of a way of drawing a field that is not the one asked for."""
+    for option, way, given in (("levels", "isosurface", scene.levels), ("slices", "slices", scene.slices)):
+        if given is not None and scene.field_as != way:
+            what = f"--{option} belongs to --as {way}"
+            yield Fault(what, given=f"--as {scene.field_as}", remedy=f"add --as {way}, or leave --{option} out")
 
 
 def _rows(runs: list[Run], chosen: list[list[int]], scene: Scene) -> list[Row]:

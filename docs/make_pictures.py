@@ -1,8 +1,8 @@
 """Draw every bundled scenario anew, for docs/PICTURES.md: python docs/make_pictures.py [--runs DIR] [--full] [NAME ...]
 
-Scenarios are run in a short form, or as they are with --full, into DIR/<scenario> (default runs/pictures); a run that
-is there already is drawn as it is. Pictures go to docs/pictures, and the page is written from what is said of them
-here. Needs OpenGL.
+Scenarios are run in a short form into DIR/<scenario> (default runs/pictures), or with --full as they are (default
+runs/pictures-full); a run that is there already is drawn as it is. Pictures go to docs/pictures, and the page is
+written from what is said of them here. Needs OpenGL.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ PICTURES = HERE / "pictures"
 SIZE = (1600, 1000)
 WIDTH = 1120
 BONE = "bone,bone_change,osteoclast,osteoblast"
+USUAL = "`python docs/make_pictures.py`, which runs each scenario in a short form"
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,9 @@ PLATES = {
         500, 7.0,
     ),
     "remodelling": Plate(
-        "Healthy bone after four weeks. Osteoclasts (black) have resorbed what is violet, osteoblasts (pale) have "
-        "laid down what is green-blue. What they take and give is nearly equal (second panel); in a box as small "
-        "as this BV/TV drifts a little.",
+        "Healthy bone after weeks of remodelling. Osteoclasts (black) have resorbed what is violet, osteoblasts "
+        "(pale) have laid down what is green-blue. What they take and give is nearly equal (second panel); in a "
+        "box as small as this BV/TV drifts a little.",
         400, 28.0, {"layers": BONE},
     ),
     "osteolysis": Plate(
@@ -146,12 +147,10 @@ def with_palette(image: Image.Image) -> Image.Image:
     return image.quantize(palette=carrier, dither=Image.Dither.NONE)
 
 
-def page() -> str:
+def page(*, full: bool) -> str:
     """docs/PICTURES.md."""
-    parts = [
-        "# Pictures of the bundled scenarios",
-        "Written by `python docs/make_pictures.py`, which runs each scenario in a short form and draws it.",
-    ]
+    how = "`python docs/make_pictures.py --full`, which runs each scenario as it is" if full else USUAL
+    parts = ["# Pictures of the bundled scenarios", f"Written by {how} and draws it."]
     for name, plate in PLATES.items():
         if (PICTURES / f"{name}.png").exists():
             parts.append(f"## {name}\n\n{plate.caption}\n\n![{name}](pictures/{name}.png)")
@@ -162,19 +161,20 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(PLATES)}; all where none is named")
-    parser.add_argument("--runs", type=Path, default=Path("runs/pictures"), metavar="DIR")
+    parser.add_argument("--runs", type=Path, metavar="DIR", help="default runs/pictures, or pictures-full")
     parser.add_argument("--full", action="store_true", help="scenarios as they are, which takes hours")
     options = parser.parse_args()
     unknown = set(options.names).difference(PLATES)
     if unknown:
         parser.error(f"there is no picture of {', '.join(sorted(unknown))}")
     PICTURES.mkdir(exist_ok=True)
+    runs = options.runs or Path("runs", "pictures-full" if options.full else "pictures")
     for name in options.names or PLATES:
-        if not (options.runs / name / "run.json").exists():
-            run(name, options.runs / name, full=options.full)
-        path = draw(name, options.runs / name)
+        if not (runs / name / "run.json").exists():
+            run(name, runs / name, full=options.full)
+        path = draw(name, runs / name)
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB", flush=True)
-    (HERE / "PICTURES.md").write_text(page(), encoding="utf-8")
+    (HERE / "PICTURES.md").write_text(page(full=options.full), encoding="utf-8")
 
 
 if __name__ == "__main__":

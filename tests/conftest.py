@@ -1,5 +1,6 @@
 """Shared pieces of the tests."""
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -33,6 +34,15 @@ def pytest_addoption(parser):
 def seeds(request):
     """A function that gives the seeds of a slow measurement, from how many it takes by itself."""
     return lambda own: range(1, 1 + (request.config.getoption("--seeds") or own))
+
+
+@pytest.fixture(scope="session")
+def block():
+    """A function that makes a block of marrow for pictures (`made_block.block`)."""
+    spec = importlib.util.spec_from_file_location("made_block", Path(__file__).with_name("made_block.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.block
 
 
 @pytest.fixture(scope="session")

@@ -287,6 +287,8 @@ def test_render_refuses_what_does_not_fit(run, here):
         (("--at", "1d", "--frame", "0"), "by step or by time"),
         (("--clip", "x=3", "--limits", "a,b"), "2 faults"),
         (("--as", "cloud"), "cannot be drawn like that"),
+        (("--levels", "1,2"), "add --as isosurface"),
+        (("--as", "volume", "--slices", "1,2,3"), "add --as slices"),
         (("--size", "big"), "WIDTHxHEIGHT"),
         (("--turn", "90"), "only films turn"),
         (("-o", "a.mp4", "--sheet"), "a film is no sheet"),

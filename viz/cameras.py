@@ -48,15 +48,15 @@ def facing(towards: np.ndarray) -> tuple[int, bool]:
     return 2 - axis, bool(towards[axis] < 0)
 
 
-def fitting_scale(bounds: np.ndarray, camera, size: tuple[int, int], foot: float = 0.0) -> float:
+def fitting_scale(bounds: np.ndarray, camera, size: tuple[int, int], foot: float = 0.0, side: float = 0.0) -> float:
     """The scale (um a pixel) at which a box, its bounds (2, 3) in um, just fits into a picture of a size in pixels.
 
-    `foot` is the share of the picture's height that stays empty at its foot.
+    `foot` and `side` are the shares of the picture's height and width that stay empty at its foot and at its right.
     """
     right, up, _ = axes_of(camera)
     half = np.ptp(bounds, axis=0) / 2
     extent = [2 * half @ np.abs(axis) for axis in (right, up)]
-    return 1.04 * max(extent[0] / size[0], extent[1] / size[1] / (1 - foot))
+    return 1.04 * max(extent[0] / size[0] / (1 - side), extent[1] / size[1] / (1 - foot))
 
 
 def eye(camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -65,3 +65,57 @@ def eye(camera) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     right = np.cross(camera.GetViewUp(), towards)
     right /= np.linalg.norm(right)
     return right, np.cross(towards, right), towards
+
+
+class Eye:
+    """The camera of a plotter: where it stands, and how points of the lattice (um) and pixels go together.
+
+    Parameters
+    ----------
+    plotter : whose camera it is; it has to be a parallel projection.
+    """
+
+    def __init__(self, plotter):
+        self.plotter = plotter
+
+    def place(
+        self, bounds: np.ndarray, camera, foot: float = 0.0, side: float = 0.0, scale: float | None = None
+    ) -> None:
+        """Look at a box, its bounds (2, 3) in um, from where `camera` says.
+
+        Parameters
+        ----------
+        foot, side : the shares of the picture's height and width that stay empty at its foot and at its right.
+        scale : um a pixel; None so that the box just fits.
+        """
+        size = self.plotter.window_size
+        scale = scale or fitting_scale(bounds, camera, size, foot, side)
+        right, up, towards = axes_of(camera)
+        focus = bounds.mean(0) + scale / 2 * (side * size[0] * right - foot * size[1] * up)
+        distance = 4 * np.linalg.norm(bounds[1] - bounds[0])
+        self.plotter.camera_position = [tuple(focus + distance * towards), tuple(focus), tuple(up)]
+        self.plotter.camera.parallel_scale = scale * size[1] / 2
+
+    @property
+    def um_per_pixel(self) -> float:
+        """Scale of the picture as it is now (um a pixel of the plotter's window)."""
+        return 2 * self.plotter.camera.parallel_scale / self.plotter.window_size[1]
+
+    @property
+    def towards(self) -> np.ndarray:
+        """Direction in space from the picture towards the eye."""
+        return eye(self.plotter.camera)[2]
+
+    def project(self, points) -> np.ndarray:
+        """Pixels (n, 2), column and row from the upper left corner of the window, of points (n, 3) in um."""
+        right, up, _ = eye(self.plotter.camera)
+        away = (np.atleast_2d(points) - np.array(self.plotter.camera.focal_point)) / self.um_per_pixel
+        width, height = self.plotter.window_size
+        return np.column_stack([width / 2 + away @ right, height / 2 - away @ up])
+
+    def ray(self, x: float, y: float, far: float) -> tuple[np.ndarray, np.ndarray]:
+        """Origin (um), `far` um before the focal plane, and direction of the ray through a pixel."""
+        (width, height), scale = self.plotter.window_size, self.um_per_pixel
+        right, up, towards = eye(self.plotter.camera)
+        away = (x - width / 2) * scale * right + (height / 2 - y) * scale * up
+        return np.array(self.plotter.camera.focal_point) + away + far * towards, -towards

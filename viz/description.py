@@ -15,6 +15,9 @@ from marrowsim.viz.layers import Box
 FIELD_WAYS = ("wall", "slices", "isosurface", "volume", "none")
 CLIPS = ("x", "y", "z", "-x", "-y", "-z")
 
+# The clip of scenes that show the whole lattice, however large.
+WHOLE = "none"
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -30,8 +33,9 @@ class Scene:
     levels : values of the isosurfaces, in the field's unit; None for three quantiles of the frame.
     limits : the ends of the colour scale, in the field's unit; None for those of the frame. A film or a comparison
         gives one pair to all its frames.
-    clip : an axis and a place (um): ("x", 250) cuts away all beyond x = 250, ("-x", 250) all below it. The cut goes
-        between voxels, at the boundary nearest to the place.
+    clip : an axis and a place (um): ("x", 250) cuts away all beyond x = 250, ("-x", 250) all below it. With two
+        places a slab is left: ("x", 250, 350). Cuts go between voxels, at the boundary nearest to the place. "none"
+        leaves all of a large lattice, of which pictures, pages and windows show a slab where None is given.
     camera : a name of `marrowsim.viz.cameras.CAMERAS` or (azimuth, elevation) in degrees.
     tracks : ids of cells whose way up to the frame's time is drawn.
 
@@ -46,7 +50,7 @@ class Scene:
     slices: tuple[float, float, float] | None = None
     levels: tuple[float, ...] | None = None
     limits: tuple[float, float] | None = None
-    clip: tuple[str, float] | None = None
+    clip: tuple[str, float] | tuple[str, float, float] | str | None = None
     camera: str | tuple[float, float] = "oblique"
     tracks: tuple[int, ...] = ()
 
@@ -73,15 +77,20 @@ class Scene:
             len(self.limits) == 2 and _finite(self.limits) and self.limits[0] < self.limits[1]
         ):
             yield Fault("a colour scale needs two ends", "low,high with low < high", str(self.limits), "such as 0,20")
-        if self.clip is not None and not (len(self.clip) == 2 and self.clip[0] in CLIPS and _finite(self.clip[1:])):
-            allowed = "an axis (" + ", ".join(CLIPS) + ") and a place in um"
-            yield Fault("the clipping plane is not understood", allowed, str(self.clip), "such as x:250")
+        if self.clip not in (None, WHOLE) and not _is_clip(self.clip):
+            allowed = f"an axis ({', '.join(CLIPS)}) and a place in um, an axis and the two ends of a slab, or {WHOLE}"
+            yield Fault("the clipping plane is not understood", allowed, str(self.clip), "such as x:250 or y:400-500")
         try:
             axes_of(self.camera)
         except RenderError as error:
             yield from error.faults
         except (TypeError, ValueError):
             yield Fault("the camera is not understood", "a name, or azimuth and elevation", str(self.camera), "")
+
+    @property
+    def slab(self) -> bool:
+        """Whether the scene cuts a slab out of the lattice, which the camera then comes near to."""
+        return self.clip is not None and self.clip != WHOLE and len(self.clip) == 3
 
     def cut(self, box: Box, spacing: float) -> Box:
         """The part of a box that the clipping plane leaves.
@@ -90,22 +99,29 @@ class Scene:
         ------
         RenderError : where it leaves nothing.
         """
-        if self.clip is None:
+        if self.clip in (None, WHOLE):
             return box
-        name, place = self.clip
+        name, *places = self.clip
         axis = 2 - "xyz".index(name[-1])
-        at = round(place / spacing)
         low, high = list(box.low), list(box.high)
-        if name.startswith("-"):
-            low[axis] = max(low[axis], at)
-        else:
-            high[axis] = min(high[axis], at)
+        ends = [round(place / spacing) for place in places]
+        if len(ends) == 2 or name.startswith("-"):
+            low[axis] = max(low[axis], ends[0])
+        if not name.startswith("-"):
+            high[axis] = min(high[axis], ends[-1])
         if low[axis] >= high[axis]:
-            ends = f"{box.low[axis] * spacing:g} to {box.high[axis] * spacing:g} um"
-            raise RenderError(
-                Fault("the clipping plane leaves nothing", ends, f"{name}:{place:g}", "put it inside, or turn its sign")
-            )
+            allowed = f"{box.low[axis] * spacing:g} to {box.high[axis] * spacing:g} um"
+            given = f"{name}:{'-'.join(f'{place:g}' for place in places)}"
+            remedy = "put it inside, or turn its sign" if len(ends) == 1 else "put it inside, a voxel thick at least"
+            raise RenderError(Fault("the clipping plane leaves nothing", allowed, given, remedy))
         return Box(tuple(low), tuple(high))
+
+
+def _is_clip(clip) -> bool:
+    """Whether it is an axis and a place, or an axis without sign and two places in their order."""
+    if isinstance(clip, str) or len(clip) not in (2, 3) or clip[0] not in CLIPS or not _finite(clip[1:]):
+        return False
+    return len(clip) == 2 or (clip[0] in "xyz" and clip[1] < clip[2])
 
 
 def _finite(values) -> bool:

@@ -15,23 +15,21 @@ from matplotlib.figure import Figure
 from marrowsim.errors import RenderError
 from marrowsim.tissues import BONE
 from marrowsim.viz import curves, opengl, panels
-from marrowsim.viz.cameras import axes_of, facing
+from marrowsim.viz.cameras import axes_of
 from marrowsim.viz.description import Scene
 from marrowsim.viz.files import size_faults, target_faults, write_figure
 from marrowsim.viz.labels import draw_labels
 from marrowsim.viz.layers import (
-    BONE_VIEW,
-    Box,
     census,
     choose,
-    close_up,
     count_in_soft_tissue,
     field_of,
     middle,
-    slab,
+    require_field,
     whole,
 )
 from marrowsim.viz.legend import Entry, colour_bar, legend_entries
+from marrowsim.viz.parts import extent_of, parts_of
 from marrowsim.viz.sections import shade
 
 log = logging.getLogger("marrowsim.viz")
@@ -39,6 +37,8 @@ log = logging.getLogger("marrowsim.viz")
 # The size in pixels at which the type has its own size; other sizes scale it.
 STANDARD = (1600, 1000)
 NO_OPENGL = f"no OpenGL here, so sections are drawn in place of the 3D view; remedy: {opengl.REMEDY}"
+
+WITHOUT = "not drawn without OpenGL: "
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,6 @@ def _pixels(figure: Figure, axes) -> tuple[int, int]:
     return max(16, round(place.width * width)), max(16, round(place.height * height))
 
 
-def _range(frame, box: Box, axis: int) -> str:
-    low, high = box.low[axis] * frame.spacing, box.high[axis] * frame.spacing
-    return f"{'zyx'[axis]} = {low:g} to {high:g} µm of {frame.tissue.shape[axis] * frame.spacing:g} µm"
-
-
 def _draw_rendered(figure, frame, scene, boxes, tracks, spots, transparent) -> tuple[list[str], list[Entry]]:
     from marrowsim.viz.scene import render  # noqa: PLC0415
 
@@ -127,6 +122,18 @@ def _draw_rendered(figure, frame, scene, boxes, tracks, spots, transparent) -> t
     else:
         draw_labels(main, view, frame, layers, box)
     return notes, view.legend
+
+
+def _left_out(scene: Scene, axis: int) -> list[str]:
+    """What of a scene sections cannot show, in words."""
+    lost = []
+    if scene.field_as not in ("wall", "none"):
+        lost.append(f"{scene.field_as} of the field (the sections are painted with it)")
+    if scene.tracks:
+        lost.append("tracks")
+    if not np.isclose(np.abs(axes_of(scene.camera)[2]).max(), 1) and scene.camera != Scene().camera:
+        lost.append(f"the camera's angle (the section looks along {'zyx'[axis]})")
+    return [f"{WITHOUT}{', '.join(lost)}"] if lost else []
 
 
 def _draw_sections(figure, frame, layers, boxes, shading, axis, spots) -> None:
@@ -166,21 +173,6 @@ def _draw_sections(figure, frame, layers, boxes, shading, axis, spots) -> None:
         )
 
 
-def parts_of(frame, scene: Scene) -> tuple[Box, Box | None, int]:
-    """The part of the lattice that a picture draws, its close-up, and the axis of the lattice that it looks along.
-
-    A slab where the whole would hide what is in it; all of the lattice where the scene cuts it open itself, or shows
-    a field or tracks through it.
-    """
-    drawn = choose(frame, scene.layers)[0]
-    axis = facing(axes_of(scene.camera)[2])[0]
-    if scene.clip is not None or scene.field_as not in ("wall", "none") or scene.tracks:
-        return scene.cut(whole(frame), frame.spacing), None, axis
-    bare = set(drawn).issubset(BONE_VIEW)
-    box = slab(frame, axis, max(100.0, frame.tissue.shape[axis] * frame.spacing / 3.0)) if bare else slab(frame, axis)
-    return box, close_up(frame, box, axis), axis
-
-
 def new_figure(size: tuple[int, int], dpi: float) -> Figure:
     """A figure of a size in pixels at 100 dots per inch, of another resolution if asked for; type scales with it."""
     share = min(size[0] / STANDARD[0], size[1] / STANDARD[1])
@@ -213,7 +205,7 @@ def compose(
     figure.text(0.9875, 0.967, time_stamp(frame.time), fontsize=17, fontweight="bold", va="center", ha="right")
     figure.text(0.0125, 0.935, caption(frame, drawn), fontsize=10.5, va="center", color=panels.INK)
     extent = " x ".join(f"{edge * frame.spacing / 1000:g}" for edge in frame.tissue.shape[::-1])
-    part = f"slab {_range(frame, box, axis)}" if partial else "the whole lattice"
+    part = extent_of(frame, box)
     figure.text(
         0.0125,
         0.911,
@@ -227,12 +219,13 @@ def compose(
     if rendered:
         notes, entries = _draw_rendered(figure, frame, scene, (box, near), tracks, spots, transparent)
     else:
+        require_field(frame, scene.field)
         shading = (
             None if scene.field_as == "none" else shade(frame, scene.field or field_of(frame, drawn), scene.limits)
         )
         _draw_sections(figure, frame, drawn, (box, near), shading, axis, spots)
         entries = legend_entries(frame, drawn, box)
-        notes.append(NO_OPENGL)
+        notes += [NO_OPENGL, *_left_out(scene, axis)]
     beside = (1265, 100, 320, 430) if near is not None else (1000, 100, 400, 430)
     panels.draw_legend(_axes(figure, *beside), entries, partial)
     for index, panel in enumerate(plots):
@@ -289,6 +282,6 @@ def picture(
         frame, readouts, scene=scene, title=title, size=size, tracks=tracks, dpi=dpi, transparent=transparent
     )
     for note in notes:
-        log.log(logging.WARNING if note == NO_OPENGL else logging.INFO, "%s: %s", path.name, note)
+        log.log(logging.WARNING if note.startswith((NO_OPENGL, WITHOUT)) else logging.INFO, "%s: %s", path.name, note)
     write_figure(figure, path, transparent=transparent)
     return Picture(path, rendered, tuple(notes))

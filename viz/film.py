@@ -107,7 +107,7 @@ class Pictures:
         self.figure.text(0.0125, 0.955, title, fontsize=17, fontweight="bold", va="center")
         self.clock = self.figure.text(0.9875, 0.955, "", fontsize=17, fontweight="bold", va="center", ha="right")
         self.cameras = [Camera(scene, box, tile, foot=0.08, scale=scale) for box in boxes]
-        self.images, legends = [], []
+        self.images, self.arrows, legends = [], [], []
         for index, (row, camera) in enumerate(zip(rows, self.cameras, strict=True)):
             axes = self.figure.add_axes((index * share + 0.0125, FOOT, tile[0] / width, tile[1] / height))
             view = camera.view(row.frames[-1](), row.tracks)
@@ -115,6 +115,7 @@ class Pictures:
             if len(rows) > 1:
                 axes.set_title(row.title, fontsize=11, loc="left", fontweight="bold", pad=2)
             self.images.append(axes.images[0])
+            self.arrows.append(panels.draw_orientation(axes, view.right, view.up))
             legends.append(view.legend)
         side = self.figure.add_axes((1 - LEGEND + 0.01, FOOT + 0.1, LEGEND - 0.02, 1 - HEAD - FOOT - 0.1))
         panels.draw_legend(side, all_entries(legends), False)
@@ -155,12 +156,17 @@ class Pictures:
     def draw(self, number: int) -> np.ndarray:
         """A picture of the film: uint8 (height, width, 3)."""
         count = len(self.rows[0].frames)
-        for row, camera, image in zip(self.rows, self.cameras, self.images, strict=True):
+        for place, (row, camera, image) in enumerate(zip(self.rows, self.cameras, self.images, strict=True)):
             frame = row.frames[number]()
             if self.turn:
                 angle = self.start[0] + self.turn * number / max(count - 1, 1)
                 camera.stage.change(camera=(angle, self.start[1]))
-            image.set_data(camera.view(frame, row.tracks).image)
+            view = camera.view(frame, row.tracks)
+            image.set_data(view.image)
+            if self.turn:
+                for arrow in self.arrows[place]:
+                    arrow.remove()
+                self.arrows[place] = panels.draw_orientation(image.axes, view.right, view.up)
         self.clock.set_text(time_stamp(frame.time))
         for mark, per_hour in self.marks:
             mark.set_xdata([frame.time / 60 * per_hour] * 2)

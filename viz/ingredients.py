@@ -53,11 +53,10 @@ def lost_bone(frame, box: Box) -> pv.PolyData:
 
 def isosurfaces(frame, shading: Shade, levels: Sequence[float] | None, box: Box) -> dict[float, pv.PolyData]:
     """The surfaces of a field by level, translucent; those at the usual quantiles where no levels are given."""
-    found = {}
-    for level in sorted({float(level) for level in levels or quantiles(frame, shading.name, USUAL_LEVELS)}):
-        mesh = meshes.isosurface(frame, shading.name, level, box)
-        colour = np.array([*to_rgb(level_colour(shading, level)), LEVEL_OPACITY])
-        found[level] = meshes.coloured(mesh, colour)
+    wanted = sorted({float(level) for level in levels or quantiles(frame, shading.name, USUAL_LEVELS)})
+    found = meshes.isosurfaces(frame, shading.name, wanted, box)
+    for level, mesh in found.items():
+        meshes.coloured(mesh, np.array([*to_rgb(level_colour(shading, level)), LEVEL_OPACITY]))
     return found
 
 

@@ -30,6 +30,9 @@ ON_REQUEST = ("lining", "osteocyte", "fibroblast", "oxygen")
 # Nothing but bone and what works on it: layers that hide little, so that a thicker part is drawn.
 BONE_VIEW = ("bone", "bone_change", "osteoclast", "osteoblast", "osteocyte", "lining")
 
+# Thickness (um) of the slab of a lattice that is drawn where the whole would hide what is in it.
+SLAB = 100.0
+
 # How the note begins that names layers which a frame does not have.
 ABSENT = "not in this frame"
 
@@ -91,6 +94,18 @@ def choose(frame, wanted: Sequence[str] | None) -> tuple[tuple[str, ...], list[s
 def field_of(frame, layers: Sequence[str]) -> str | None:
     """The field that the section paints: the first one among the layers."""
     return next((name for name in layers if name in frame.fields), None)
+
+
+def require_field(frame, name: str | None) -> None:
+    """Refuse a field that the frame does not have; None asks for none.
+
+    Raises
+    ------
+    RenderError : with the nearest one.
+    """
+    if name is not None and name not in frame.fields:
+        remedy = nearest(name, frame.fields) or "choose one of these"
+        raise RenderError(Fault(f"there is no field '{name}'", ", ".join(frame.fields) or "none", name, remedy))
 
 
 def census(cells: pd.DataFrame) -> dict[tuple[str, str], int]:
@@ -228,7 +243,7 @@ def _place(score: np.ndarray, window: Sequence[int]) -> list[int]:
     ]
 
 
-def slab(frame, axis: int = 1, thickness: float = 100.0) -> Box:
+def slab(frame, axis: int = 1, thickness: float = SLAB) -> Box:
     """The slab across an axis, `thickness` um thick, with the most to see.
 
     The whole of a lattice that is thin, or a dish where neither bone nor vessels hide the cells.

@@ -17,9 +17,12 @@ from marrowsim.viz.layers import Box
 STAIN_WIDTH = 0.8
 
 # Voxels of a box from which on surfaces are drawn from every second point along each axis: a quarter of the triangles.
-COARSE_FROM = 3_000_000
+COARSE_FROM = 2_000_000
 # Smoothing (voxels) below which a surface is of what is too thin for that.
 FINE_SMOOTHING = 0.8
+
+# Width (voxels) of the Gaussian over which a field is averaged for its isosurfaces.
+FIELD_SMOOTHING = 1.5
 
 # Layers of depth that translucent triangles are sorted into.
 DEPTHS = 64
@@ -116,30 +119,35 @@ def former_surface(frame, box: Box) -> pv.PolyData:
     return mesh.clip_scalar(scalars="gone", invert=False, value=0.5).triangulate()
 
 
-def isosurface(frame, name: str, level: float, box: Box) -> pv.PolyData:
-    """The surface (um) in a box where a field has a level, through marrow and soft tissue alone.
+def isosurfaces(frame, name: str, levels: Sequence[float], box: Box) -> dict[float, pv.PolyData]:
+    """The surfaces (um) in a box where a field has each of some levels, through marrow and soft tissue alone.
 
-    Where a tissue keeps the field out its zero says nothing, so the surface ends at the last voxels that cells can
-    enter instead of going round that tissue.
+    A cell that secretes stands in one voxel, and tissues that keep the field out have zeros there: contours of the
+    field itself are a cloud of octahedra and shreds. These are contours of the mean of the field around each point
+    over what cells can enter, weighted by a Gaussian of `FIELD_SMOOTHING` voxels, and end where the tissues begin.
     """
-    mesh = centres(frame.fields[name], frame.spacing, name).contour(
-        [level], scalars=name, method="flying_edges", compute_scalars=False, compute_normals=True
+    margin = 4
+    low = [max(0, edge - margin) for edge in box.low]
+    around = tuple(slice(a, b + margin) for a, b in zip(low, box.high, strict=True))
+    inner = tuple(slice(a - c, b - c) for a, b, c in zip(box.low, box.high, low, strict=True))
+    enterable = IS_ENTERABLE[frame.tissue[around]] > 0
+    values, weight = (
+        gaussian_filter(part.astype(np.float32), FIELD_SMOOTHING, mode="nearest")[inner]
+        for part in (frame.fields[name][around] * enterable, enterable)
     )
-    if not mesh.n_cells:
-        return mesh
-    middles = mesh.points[mesh.regular_faces].mean(1)
-    low, high = box.bounds(frame.spacing)
-    keep = ((middles >= low) & (middles <= high)).all(1)
-    last = np.array(frame.tissue.shape) - 2
-    first = np.clip(np.floor(middles[:, ::-1] / frame.spacing - 0.5).astype(int), 0, np.maximum(last, 0))
-    for z in (0, 1):
-        for y in (0, 1):
-            for x in (0, 1):
-                keep &= IS_ENTERABLE[frame.tissue[tuple((first + np.array([z, y, x])).T)]] > 0
-    cut = pv.PolyData.from_regular_faces(mesh.points, mesh.regular_faces[keep])
-    cut.point_data["Normals"] = mesh.point_data["Normals"]
-    cut.point_data.active_normals_name = "Normals"
-    return cut.clean(point_merging=False)
+    mean = np.divide(values, weight, out=np.zeros_like(values), where=weight > 0.01)
+    grid = pv.ImageData(dimensions=mean.shape[::-1], spacing=(frame.spacing,) * 3)
+    grid.origin = (np.array(box.low[::-1]) + 0.5) * frame.spacing
+    grid.point_data[name] = mean.ravel()
+    found = {}
+    for level in levels:
+        mesh = grid.contour([level], scalars=name, method="flying_edges", compute_scalars=False, compute_normals=True)
+        if mesh.n_cells:
+            places = (mesh.points[:, ::-1] - np.array(grid.origin)[::-1]) / frame.spacing
+            mesh.point_data["open"] = map_coordinates(weight, places.T, order=1, mode="nearest")
+            mesh = mesh.clip_scalar(scalars="open", invert=False, value=0.5).triangulate()
+        found[level] = mesh
+    return found
 
 
 def plane(axis: int, place: float, bounds: np.ndarray) -> pv.PolyData:

@@ -37,7 +37,7 @@ def draw_legend(axes, entries: Sequence[Entry], partial: bool) -> None:
     if any(entry.total is not None for entry in entries):
         axes.text(0.84 if partial else 1.0, 0.4, "number", fontsize=7.5, color="#666666", ha="right", va="center")
         if partial:
-            axes.text(1.0, 0.4, "in slab", fontsize=7.5, color="#666666", ha="right", va="center")
+            axes.text(1.0, 0.4, "drawn", fontsize=7.5, color="#666666", ha="right", va="center")
     for row, entry in enumerate(entries):
         height = row + 0.5
         heading = not entry.marker and entry.total is None
@@ -99,15 +99,19 @@ def draw_scale_bar(axes, um_per_unit: float, *, share: float = 0.25) -> float:
     return length
 
 
-def draw_orientation(axes, right: np.ndarray, up: np.ndarray) -> None:
-    """Draw the directions of x, y and z as arrows, at the foot beside the scale bar."""
+def draw_orientation(axes, right: np.ndarray, up: np.ndarray, at: tuple[float, float] = (0.4, 0.025)) -> list:
+    """Draw the directions of x, y and z as arrows, from a place in the axes: at the foot beside the scale bar.
+
+    Returns the arrows, which can be removed.
+    """
+    arrows = []
     for axis, name in enumerate("xyz"):
         reach = np.array([right[axis], up[axis]])
         if np.hypot(*reach) < 0.12:
             continue
-        axes.annotate(
+        arrow = axes.annotate(
             name,
-            xy=(0.4, 0.025),
+            xy=at,
             xycoords="axes fraction",
             xytext=30 * reach,
             textcoords="offset points",
@@ -117,6 +121,8 @@ def draw_orientation(axes, right: np.ndarray, up: np.ndarray) -> None:
             color=INK,
             arrowprops={"arrowstyle": "<-", "color": INK, "lw": 1.0, "shrinkA": 4, "shrinkB": 0},
         )
+        arrows.append(arrow)
+    return arrows
 
 
 def draw_view(axes, view, label: str) -> None:

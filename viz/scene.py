@@ -98,14 +98,13 @@ class Camera:
     def view(self, frame, tracks: pd.DataFrame | None = None) -> View:
         """The view of a frame (see `Stage.show`)."""
         self.stage.show(frame, tracks)
-        self.plotter.render_window.Render()
         width, height = self.size
-        fine = self.plotter.screenshot(None, return_img=True, transparent_background=self.transparent)
+        fine = self.stage.image(transparent=self.transparent)
         image = averaged(fine.reshape(height, SUPERSAMPLING, width, SUPERSAMPLING, -1))
         stage = self.stage
         right, up, _ = axes_of(stage.scene.camera)
         focus = np.array(self.plotter.camera.focal_point)
-        scale = SUPERSAMPLING * stage.um_per_pixel
+        scale = SUPERSAMPLING * stage.eye.um_per_pixel
         return View(image, scale, right, up, focus, list(stage.notes), stage.legend, stage.bar)
 
 

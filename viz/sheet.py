@@ -13,10 +13,11 @@ from marrowsim.errors import Fault, RenderError
 from marrowsim.viz import opengl, panels
 from marrowsim.viz.cameras import fitting_scale
 from marrowsim.viz.description import Scene
-from marrowsim.viz.figure import STANDARD, new_figure, parts_of, time_stamp
+from marrowsim.viz.figure import STANDARD, new_figure, time_stamp
 from marrowsim.viz.files import size_faults, target_faults, write_figure
 from marrowsim.viz.layers import ABSENT, Box, choose, field_of
 from marrowsim.viz.legend import Entry
+from marrowsim.viz.parts import parts_of
 from marrowsim.viz.sections import shade
 
 NEEDS_OPENGL = "sheets, comparisons and films are rendered in 3D, and there is no OpenGL here"

@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 import pyvista as pv
 
-from marrowsim.errors import Fault, RenderError, nearest
+from marrowsim.errors import Fault, RenderError
 from marrowsim.tissues import BONE
 from marrowsim.viz import ingredients, meshes, palette
-from marrowsim.viz.cameras import axes_of, eye, facing, fitting_scale
+from marrowsim.viz.cameras import Eye, facing
 from marrowsim.viz.description import Scene
-from marrowsim.viz.layers import TISSUE_LAYERS, Box, choose, field_of, groups, whole
+from marrowsim.viz.layers import TISSUE_LAYERS, Box, choose, field_of, groups, require_field, whole
 from marrowsim.viz.legend import Bar, Entry, colour_bar, legend_entries, level_entries, level_text, track_entries
+from marrowsim.viz.parts import extent_of, planes_of
 from marrowsim.viz.picking import Picked, pick
 from marrowsim.viz.props import Props, digest
 from marrowsim.viz.sections import Shade, shade
@@ -61,6 +62,7 @@ class Stage:
     Attributes
     ----------
     scene, frame : what is shown.
+    eye : where it is seen from (`cameras.Eye`).
     layers : names of the layers of this frame that are drawn.
     box : the part of the lattice that is drawn, after clipping.
     shading : the field that is drawn and its colour limits, or None.
@@ -76,6 +78,7 @@ class Stage:
     def __init__(self, plotter: pv.Plotter, scene: Scene | None = None, box: Box | None = None):
         self.plotter = plotter
         self.props = Props(plotter)
+        self.eye = Eye(plotter)
         self.scene = scene or Scene()
         self.frame = None
         self.layers: tuple[str, ...] = ()
@@ -83,7 +86,7 @@ class Stage:
         self.shading: Shade | None = None
         self.levels: tuple[float, ...] = ()
         self.notes: list[str] = []
-        self.foot = 0.0
+        self.foot = self.side = 0.0
         self.scale: float | None = None
         self._part = box
         self._tracks: pd.DataFrame | None = None
@@ -92,6 +95,7 @@ class Stage:
         self._drawn: list[tuple[pd.DataFrame, str, str]] = []
         self._cell_names: set[str] = set()
         self._told: list[str] = []
+        self._pictured = False
         plotter.background_color = "white"
         plotter.render_window.SetMultiSamples(0)
         plotter.renderer.UseOITOff()
@@ -132,21 +136,24 @@ class Stage:
         scene = replace(self.scene, **parts)
         if self.frame is not None:
             self._check(self.frame, scene)
-        self.scene = scene
+        before, self.scene = self.scene, scene
         if self.frame is not None:
-            if "camera" in parts:
+            if "camera" in parts or scene.slab != before.slab:
                 self._place_camera()
             self._draw()
 
-    def look(self, *, foot: float | None = None, scale: float | None = None) -> None:
+    def look(self, *, foot: float | None = None, side: float | None = None, scale: float | None = None) -> None:
         """Put the camera where the scene says.
 
         Parameters
         ----------
-        foot : the share of the picture's height that stays empty at its foot, from now on.
+        foot, side : the shares of the picture's height and width that stay empty at its foot and at its right, from
+            now on.
         scale : um a pixel from now on, where pictures have to have the same; None so that the box just fits.
         """
-        self.foot, self.scale = self.foot if foot is None else foot, scale
+        self.foot = self.foot if foot is None else foot
+        self.side = self.side if side is None else side
+        self.scale = scale
         if self.frame is not None:
             self._place_camera()
             self._draw()
@@ -156,20 +163,18 @@ class Stage:
         if self.frame is not None:
             self._draw()
 
+    def image(self, *, transparent: bool = False) -> np.ndarray:
+        """The picture of a plotter without a window: uint8, shape (height, width, 3), or 4 without a background."""
+        if self._pictured:
+            # PyVista renders for the first screenshot alone, and hands out older pictures later.
+            self.plotter.render_window.Render()
+        self._pictured = True
+        return self.plotter.screenshot(None, return_img=True, transparent_background=transparent)
+
     @property
     def actors(self) -> dict[str, Any]:
         """The actors that are in the plotter, by name."""
         return self.props.actors
-
-    @property
-    def um_per_pixel(self) -> float:
-        """Scale of the picture as it is now (um a pixel of the plotter's window)."""
-        return 2 * self.plotter.camera.parallel_scale / self.plotter.window_size[1]
-
-    @property
-    def towards(self) -> np.ndarray:
-        """Direction in space from the picture towards the eye."""
-        return eye(self.plotter.camera)[2]
 
     @property
     def legend(self) -> list[Entry]:
@@ -188,14 +193,6 @@ class Stage:
         """The colour scale of the field that is drawn."""
         return None if self.shading is None else colour_bar(self.shading, WHERE[self.scene.field_as])
 
-    def project(self, points) -> np.ndarray:
-        """Pixels (n, 2), column and row from the upper left corner of the window, of points (n, 3) in um."""
-        camera = self.plotter.camera
-        right, up, _ = eye(camera)
-        away = (np.atleast_2d(points) - np.array(camera.focal_point)) / self.um_per_pixel
-        width, height = self.plotter.window_size
-        return np.column_stack([width / 2 + away @ right, height / 2 - away @ up])
-
     def pick(self, x: float, y: float) -> Picked | None:
         """The cell or voxel under a pixel (column and row from the upper left corner); None where there is nothing.
 
@@ -203,13 +200,12 @@ class Stage:
         """
         if self.frame is None:
             return None
-        camera, (width, height) = self.plotter.camera, self.plotter.window_size
-        right, up, towards = eye(camera)
-        across, upward = (x - width / 2) * self.um_per_pixel, (height / 2 - y) * self.um_per_pixel
         far = 4 * np.linalg.norm(np.ptp(whole(self.frame).bounds(self.frame.spacing), axis=0))
-        origin = np.array(camera.focal_point) + across * right + upward * up + far * towards
-        drawn = [(cells, self._width(kind, status)[0] / 2 * self.um_per_pixel) for cells, kind, status in self._drawn]
-        return pick(self.frame, origin, -towards, self.box, self.layers, drawn, self._planes())
+        origin, direction = self.eye.ray(x, y, far)
+        drawn = [
+            (cells, self._width(kind, status)[0] / 2 * self.eye.um_per_pixel) for cells, kind, status in self._drawn
+        ]
+        return pick(self.frame, origin, direction, self.box, self.layers, drawn, self._planes())
 
     # How it is drawn.
 
@@ -218,9 +214,7 @@ class Stage:
         layers, notes = choose(frame, scene.layers)
         box = scene.cut(self._part or whole(frame), frame.spacing)
         name = scene.field
-        if name is not None and name not in frame.fields:
-            remedy = nearest(name, frame.fields) or "choose one of these"
-            raise RenderError(Fault(f"there is no field '{name}'", ", ".join(frame.fields) or "none", name, remedy))
+        require_field(frame, name)
         if scene.tracks and self._tracks is None:
             raise RenderError(Fault("tracks need the frames of the run", given=", ".join(map(str, scene.tracks))))
         name = name or field_of(frame, layers)
@@ -228,18 +222,13 @@ class Stage:
         self.layers, self.box, self.shading, self._told = layers, box, shading, notes
 
     def _place_camera(self) -> None:
-        spacing, size = self.frame.spacing, self.plotter.window_size
-        box = self._part or whole(self.frame)
-        scale = self.scale or fitting_scale(box.bounds(spacing), self.scene.camera, size, self.foot)
-        _, up, towards = axes_of(self.scene.camera)
-        bounds = box.bounds(spacing)
-        focus = bounds.mean(0) - self.foot / 2 * size[1] * scale * up
-        distance = 4 * np.linalg.norm(bounds[1] - bounds[0])
-        self.plotter.camera_position = [tuple(focus + distance * towards), tuple(focus), tuple(up)]
-        self.plotter.camera.parallel_scale = scale * size[1] / 2
+        box = self.box if self.scene.slab else self._part or whole(self.frame)
+        self.eye.place(box.bounds(self.frame.spacing), self.scene.camera, self.foot, self.side, self.scale)
 
     def _draw(self) -> None:
         self.notes = list(self._told)
+        if self.scene.slab:
+            self.notes.append(f"drawn: {extent_of(self.frame, self.box)}")
         self._draw_bone()
         self._draw_translucent()
         self._draw_field()
@@ -293,36 +282,31 @@ class Stage:
             parts += found.values()
             keys.append(("levels", key))
             self.levels = tuple(level for level, mesh in found.items() if mesh.n_cells)
+            mean = f"mean over a Gaussian of {meshes.FIELD_SMOOTHING * frame.spacing:g} µm"
+            self.notes.append(f"{self.shading.style.label}: surfaces of its {mean}")
             missing = ", ".join(level_text(level) for level in found if level not in self.levels)
             if missing:
                 unit = f" {self.shading.style.unit}" if self.shading.style.unit else ""
                 self.notes.append(
                     f"{self.shading.style.label} does not have the level {missing}{unit} in what is drawn"
                 )
-        key = (tuple(keys), tuple(np.round(self.towards, 6)))
-        mesh = self.props.keep("translucent", key, lambda: ingredients.merged(parts, self.towards))
+        key = (tuple(keys), tuple(np.round(self.eye.towards, 6)))
+        mesh = self.props.keep("translucent", key, lambda: ingredients.merged(parts, self.eye.towards))
         actor = self.props.put("layer:translucent", mesh, scalars="colour", rgba=True, **SURFACE_LOOK)
         if actor is not None:
             actor.prop.interpolation = "gouraud"
 
     def _planes(self) -> list[tuple[int, float]]:
-        """Axis of the lattice and place (um) of each slice that lies in what is drawn, in the middle of a voxel."""
+        """Axis of the lattice and place (um) of each slice that is drawn."""
         if self.shading is None or self.scene.field_as != "slices":
             return []
-        spacing = self.frame.spacing
-        places = self.scene.slices or tuple(whole(self.frame).bounds(spacing).mean(0))
-        found = []
-        for axis, place in zip((2, 1, 0), places, strict=True):
-            index = int(np.floor(place / spacing))
-            if self.box.low[axis] <= index < self.box.high[axis]:
-                found.append((axis, (index + 0.5) * spacing))
-        return found
+        return planes_of(self.frame, self.scene, self.box)
 
     def _draw_field(self) -> None:
         way, frame = self.scene.field_as if self.shading is not None else "none", self.frame
         wanted = {}
         if way == "wall":
-            axis, upwards = facing(self.towards)
+            axis, upwards = facing(self.eye.towards)
             index = self.box.high[axis] - 1 if upwards else self.box.low[axis]
             wanted["layer:wall"] = (axis, index, (index + upwards) * frame.spacing, 0.55)
         for axis, place in self._planes():
@@ -346,7 +330,7 @@ class Stage:
 
     def _width(self, kind: str, status: str) -> tuple[float, bool]:
         height = self.plotter.window_size[1]
-        return ingredients.cell_width(kind, status, self.frame.spacing, self.um_per_pixel, height)
+        return ingredients.cell_width(kind, status, self.frame.spacing, self.eye.um_per_pixel, height)
 
     def _draw_cells(self) -> None:
         frame = self.frame
@@ -385,7 +369,7 @@ class Stage:
         mesh = meshes.cages(places, 1.15 * frame.spacing) if len(places) else None
         actor = self.props.put("layer:niches", mesh, color="#222222", lighting=False)
         if actor is not None:
-            actor.prop.line_width = max(1.0, min(2.0, 0.08 * frame.spacing / self.um_per_pixel))
+            actor.prop.line_width = max(1.0, min(2.0, 0.08 * frame.spacing / self.eye.um_per_pixel))
 
     def _paths(self) -> list[tuple[int, str, np.ndarray]]:
         """The stretches of the scene's tracks, cut at the box."""

@@ -17,12 +17,14 @@ from PIL import Image
 
 from marrowsim.storage import Frame, Run
 from marrowsim.viz import palette
+from marrowsim.viz.cameras import eye
 from marrowsim.viz.curvesheet import Sheet, sheet
-from marrowsim.viz.description import Scene
+from marrowsim.viz.description import WHOLE, Scene
 from marrowsim.viz.figure import time_stamp
-from marrowsim.viz.layers import ON_REQUEST, present
-from marrowsim.viz.legend import legend_entries, written
+from marrowsim.viz.layers import ON_REQUEST, SLAB, present, whole
+from marrowsim.viz.legend import Bar, legend_entries, written
 from marrowsim.viz.panels import draw_legend, draw_orientation, draw_scale_bar, round_length
+from marrowsim.viz.parts import opened
 from marrowsim.viz.picking import Picked, describe
 from marrowsim.viz.sections import Shade, shade
 from marrowsim.viz.stage import Stage, new_plotter
@@ -34,9 +36,12 @@ SIZE = (960, 720)
 # Longest scale bar, as a share of the view's height.
 RULER = 0.3
 
+# The share of the view's height that stays empty at its foot, for scale bar and directions.
+FOOT = 0.07
+
 # Pixels an inch of a screenshot's words.
 DPI = 110
-LEGEND_WIDTH = 330
+LEGEND_WIDTH = 430
 
 # Of a picture for the page (JPEG, %).
 QUALITY = 90
@@ -75,9 +80,11 @@ class Viewer:
         self._limits: dict[str, tuple[float, float]] = {}
         self._given = scene.limits
         self._tracks: pd.DataFrame | None = None
+        scene = opened(self.timeline.frame(self.index), scene)
         if scene.tracks:
             self._tracks = tracks_of(map(self.timeline.frame, range(len(self.timeline))), scene.tracks)
         self.stage = Stage(plotter or new_plotter(SIZE), scene)
+        self.stage.look(foot=FOOT)
         self.show(self.index)
 
     # What is shown
@@ -203,16 +210,34 @@ class Viewer:
 
     @property
     def clip(self) -> tuple[str, float]:
-        """Axis and place (um) of the clipping plane; no axis where there is none."""
-        return self.stage.scene.clip or ("", 0.0)
+        """Axis and place (um) of the clipping plane, or "slab" with the axis and the slab's middle; no axis where
+        nothing is cut away."""
+        clip = self.stage.scene.clip
+        if clip is None or clip == WHOLE:
+            return "", 0.0
+        axis, *places = clip
+        return ("slab " if self.stage.scene.slab else "") + axis, sum(places) / len(places)
+
+    def cut(self, axis: str, place: float) -> tuple | str:
+        """The clip of a scene, from an axis ("x", "-x", "slab x", or "") and a place (um), as `clip` tells them.
+
+        A slab is as thick as the one that is drawn, else as those of pictures, and stays inside the lattice.
+        """
+        if not axis.startswith("slab "):
+            return (axis, float(place)) if axis else WHOLE
+        drawn, spacing = self.stage.scene, self.frame.spacing
+        width = drawn.clip[2] - drawn.clip[1] if drawn.slab else SLAB
+        low = min(max(place - width / 2, 0.0), max(self.extent(axis) - width, 0.0))
+        low = spacing * round(low / spacing)
+        return axis[-1], low, low + width
 
     def extent(self, axis: str) -> float:
-        """Length (um) of the lattice along an axis ("x", "-x" ...); 0 without one."""
+        """Length (um) of the lattice along an axis ("x", "-x", "slab x" ...); 0 without one."""
         return 0.0 if not axis else self.frame.tissue.shape[2 - "xyz".index(axis[-1])] * self.frame.spacing
 
     def ruler(self) -> dict:
         """A scale bar of a round length: its label, and its share of the view's height in percent."""
-        most = RULER * self.stage.um_per_pixel * self.stage.plotter.window_size[1]
+        most = RULER * self.stage.eye.um_per_pixel * self.stage.plotter.window_size[1]
         length = round_length(most)
         label = f"{length:g} µm" if length < 1000 else f"{length / 1000:g} mm"
         return {"label": label, "share": round(100 * RULER * length / most, 3)}
@@ -248,9 +273,7 @@ class Viewer:
 
     def image(self) -> np.ndarray:
         """The view as it is: uint8, shape (height, width, 3)."""
-        plotter = self.stage.plotter
-        plotter.render_window.Render()  # PyVista's screenshot alone may return the picture before the last change
-        return plotter.screenshot(None, return_img=True)
+        return self.stage.image()
 
     def jpeg(self) -> str:
         """The view as it is, as the data URI of a JPEG file."""
@@ -270,7 +293,7 @@ class Viewer:
             view = figure.add_axes((0, 0, share, 1))
             view.imshow(image, extent=(0, width, 0, height), aspect="auto")
             view.set_axis_off()
-            draw_scale_bar(view, self.stage.um_per_pixel)
+            draw_scale_bar(view, self.stage.eye.um_per_pixel)
             draw_orientation(view, *self.directions())
             view.text(0.02, 0.98, f"{self.title}\n{time_stamp(self.frame.time)}", transform=view.transAxes, va="top")
             notes = "\n".join(self.stage.notes)
@@ -278,23 +301,28 @@ class Viewer:
             foot = 0.0
             if self.stage.bar is not None:
                 foot = 90 / height
-                scale = figure.add_axes((share + 0.02, 50 / height, 0.94 - share, 12 / height))
-                bar = self.stage.bar
-                scale.imshow(bar.colours[None], extent=(bar.low, bar.high, 0, 1), aspect="auto")
-                scale.set_yticks([])
-                scale.tick_params(labelsize=8)
-                scale.set_title(bar.title, fontsize=8.5, loc="left")
-            draw_legend(figure.add_axes((share, foot, 0.985 - share, 1 - foot)), self.stage.legend, False)
+                draw_scale(figure.add_axes((share + 0.02, 50 / height, 0.94 - share, 12 / height)), self.stage.bar)
+            draw_legend(
+                figure.add_axes((share, foot, 0.985 - share, 1 - foot)),
+                self.stage.legend,
+                self.stage.box != whole(self.frame),
+            )
             file = BytesIO()
             figure.savefig(file, format="png", dpi=DPI)
         return file.getvalue()
 
     def directions(self) -> tuple[np.ndarray, np.ndarray]:
         """Right and up in space, of the camera as it stands."""
-        towards, up = self.stage.towards, np.array(self.stage.plotter.camera.GetViewUp())
-        right = np.cross(up, towards)
-        right /= np.linalg.norm(right)
-        return right, np.cross(towards, right)
+        right, up, _ = eye(self.stage.plotter.camera)
+        return right, up
+
+
+def draw_scale(axes, bar: Bar) -> None:
+    """Fill flat axes with the colour scale of a field, its title above."""
+    axes.imshow(bar.colours[None], extent=(bar.low, bar.high, 0, 1), aspect="auto")
+    axes.set_yticks([])
+    axes.tick_params(labelsize=8)
+    axes.set_title(bar.title, fontsize=8.5, loc="left")
 
 
 def _varying(frame: Frame, name: str) -> Shade | None:

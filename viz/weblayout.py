@@ -104,6 +104,7 @@ def _choices(page) -> None:
                 for axis in "xyz":
                     html.Option(f"beyond {axis} =", value=axis)
                     html.Option(f"before {axis} =", value=f"-{axis}")
+                    html.Option(f"all but a slab at {axis} =", value=f"slab {axis}")
             html.Span("{{ Math.round(clip_at) }} µm", v_if=("clip_axis",))
         html.Input(
             type="range",

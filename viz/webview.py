@@ -219,10 +219,10 @@ class WebView:
         self._change(field=name or None, field_as=way)
 
     def clip(self, axis: str, place: float) -> None:
-        """Cut away what lies beyond a place (um) of an axis; in the middle where the axis is new."""
+        """Cut away what lies beyond a place (um) of an axis, or outside a slab; in the middle where the axis is new."""
         if axis != self.viewer.clip[0]:
             place = self.viewer.extent(axis) / 2
-        self._change(clip=(axis, float(place)) if axis else None)
+        self._change(clip=self.viewer.cut(axis, place))
 
     def camera(self, name: str | None) -> None:
         """Look from a preset, or from where the scene has its camera."""

@@ -1,36 +1,44 @@
-"""A run in a window of the desktop: the same scene, with a slider of time and keys (PyVista)."""
+"""A run in a window of the desktop: the same scene, a column that explains it, a slider of time and keys (PyVista)."""
 
 from __future__ import annotations
 
 import os
 import sys
 
+import numpy as np
 import pyvista as pv
+from vtkmodules.vtkRenderingCore import vtkActor2D, vtkImageMapper
 
 from marrowsim.errors import Fault, RenderError
 from marrowsim.storage import Run
 from marrowsim.viz import opengl
 from marrowsim.viz.cameras import CAMERAS
+from marrowsim.viz.column import column
 from marrowsim.viz.description import Scene
 from marrowsim.viz.figure import time_stamp
 from marrowsim.viz.stage import new_plotter
-from marrowsim.viz.viewer import Viewer
+from marrowsim.viz.viewer import LEGEND_WIDTH, Viewer
 
-SIZE = (1280, 900)
+SIZE = (1400, 900)
 NO_DISPLAY = Fault(
     "there is no display for a window",
     "a desktop, or DISPLAY set",
     "none",
     "leave --window out: the page is reached from any machine, through ssh too",
 )
-HELP = "Right, Left: next and last frame   v: next view   click + p: values of what is under the mouse   q: close"
+KEYS = ["left, right: frame before, after     v: next view", "i: what is under the mouse     q: close"]
+
+# Kinds of window of VTK that no display shows.
+UNSEEN = ("vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow")
 
 INK = "#222222"
-FONT = 11
+
+# The share of the height that the slider takes, and its place as shares of the height.
+FOOT, SLIDER = 0.11, 0.06
 
 
 class Window:
-    """A viewer's window: its slider, its keys, and what is written in it.
+    """A viewer's window: its slider, its keys, and what is written beside the view.
 
     Parameters
     ----------
@@ -40,27 +48,44 @@ class Window:
     def __init__(self, viewer: Viewer):
         self.viewer = viewer
         self._cameras = list(CAMERAS)
+        self._seen = (0, 0)
+        self.slider = None
+        self._beside = vtkActor2D()
+        self._beside.SetMapper(vtkImageMapper())
+        self._beside.GetMapper().SetColorWindow(255)
+        self._beside.GetMapper().SetColorLevel(127.5)
         plotter = viewer.stage.plotter
+        plotter.add_actor(self._beside, name="beside", reset_camera=False, render=False)
+        viewer.stage.look(foot=FOOT, side=LEGEND_WIDTH / plotter.window_size[0])
         last = len(viewer.timeline) - 1
         if last:
+            end = 0.95 * (1 - viewer.stage.side)
             self.slider = plotter.add_slider_widget(
                 lambda at: self.go(round(at)),
                 (0, last),
                 value=viewer.index,
-                title="frame",
-                pointa=(0.25, 0.08),
-                pointb=(0.75, 0.08),
-                fmt="%.0f",
+                pointa=(0.05, SLIDER),
+                pointb=(end, SLIDER),
+                fmt="frame %.0f",
                 color=INK,
                 style="modern",
+                tube_width=0.004,
+                slider_width=0.016,
+                title_height=0.018,
                 interaction_event="always",
             )
             plotter.add_key_event("Right", lambda: self.move(1))
             plotter.add_key_event("Left", lambda: self.move(-1))
+        # PyVista's own: an isometric view.
+        plotter.clear_events_for_key("v", raise_on_missing=False)
         plotter.add_key_event("v", self.turn)
-        plotter.add_key_event("p", self.pick)
-        plotter.add_text(HELP, position="lower_edge", font_size=8, color=INK, name="help")
+        plotter.add_key_event("i", self.pick)
         self.write()
+
+    @property
+    def title(self) -> str:
+        """What the desktop calls the window."""
+        return f"marrowsim: {self.viewer.title}, {time_stamp(self.viewer.frame.time)}"
 
     def go(self, index: int) -> None:
         """Show the frame of a place of the timeline."""
@@ -79,28 +104,44 @@ class Window:
         """Look from the next preset."""
         self._cameras.append(self._cameras.pop(0))
         self.viewer.look(self._cameras[0])
+        self.write()
         self.viewer.stage.plotter.render()
 
     def pick(self) -> None:
         """Write what is known of the cell or voxel under the mouse."""
         plotter = self.viewer.stage.plotter
-        x, y = plotter.mouse_position or plotter.iren.get_event_position()
+        x, y = plotter.iren.get_event_position()
         width, height = plotter.window_size
         self.viewer.pick(x / width, 1 - y / height)
         self.write()
         plotter.render()
 
+    def turned(self) -> None:
+        """The user has turned or zoomed."""
+        self.viewer.stage.turned()
+        self.write()
+
+    def resized(self) -> None:
+        """The window may have another size."""
+        width, height = self.viewer.stage.plotter.window_size
+        if (width, height) != self._seen and width > LEGEND_WIDTH:
+            self.viewer.stage.look(side=LEGEND_WIDTH / width)
+            self.write()
+            if self.slider is not None:
+                # Off and on again, or VTK leaves it out after a change of size.
+                self.slider.Off()
+                self.slider.On()
+            self.viewer.stage.plotter.render()
+
     def write(self) -> None:
-        """Title and time, the scale bar's length, and the values of what was picked."""
-        viewer, plotter = self.viewer, self.viewer.stage.plotter
-        stamp = f"{viewer.title}\n{time_stamp(viewer.frame.time)}"
-        plotter.add_text(stamp, position="upper_left", font_size=FONT, color=INK, name="stamp", render=False)
-        values = "\n".join(f"{row['name']}: {row['value']}" for row in viewer.picked())
-        plotter.add_text(values, position="upper_right", font_size=FONT, color=INK, name="picked", render=False)
-        lines = [(entry.label, entry.colour) for entry in viewer.stage.legend if entry.marker]
-        plotter.remove_legend(render=False)
-        if lines:
-            plotter.add_legend(lines, size=(0.22, 0.026 * len(lines)), loc="center left", face="circle", bcolor=None)
+        """The column at the right: time, legend, scales, and the values of what was picked."""
+        width, height = self._seen = tuple(self.viewer.stage.plotter.window_size)
+        picture = column(self.viewer, height, KEYS)
+        image = pv.ImageData(dimensions=(LEGEND_WIDTH, height, 1))
+        image.point_data["colour"] = np.ascontiguousarray(picture[::-1]).reshape(-1, 3)
+        self._beside.GetMapper().SetInputData(image)
+        self._beside.SetPosition(width - LEGEND_WIDTH, 0)
+        self.viewer.stage.plotter.render_window.SetWindowName(self.title)
 
 
 def require_display() -> None:
@@ -113,6 +154,11 @@ def require_display() -> None:
     unix = sys.platform.startswith("linux")
     if unix and not os.environ.get("DISPLAY") and not os.environ.get("WAYLAND_DISPLAY"):
         raise RenderError(NO_DISPLAY)
+    kind = os.environ.get(opengl.WINDOW)
+    if kind in UNSEEN:
+        raise RenderError(
+            Fault("VTK is told to draw without a window", given=f"{opengl.WINDOW}={kind}", remedy="unset it")
+        )
 
 
 def open_window(run: Run, scene: Scene, index: int | None = None) -> None:
@@ -127,5 +173,6 @@ def open_window(run: Run, scene: Scene, index: int | None = None) -> None:
         raise RenderError(Fault("a window needs OpenGL", given="none", remedy=opengl.REMEDY))
     plotter: pv.Plotter = new_plotter(SIZE, off_screen=False)
     window = Window(Viewer(run, scene, plotter, index))
-    plotter.iren.add_observer("EndInteractionEvent", lambda *_: window.viewer.stage.turned())
-    plotter.show(title=f"marrowsim: {window.viewer.title}")
+    plotter.iren.add_observer("EndInteractionEvent", lambda *_: window.turned())
+    plotter.iren.add_observer("ConfigureEvent", lambda *_: window.resized())
+    plotter.show(title=window.title)

@@ -60,7 +60,11 @@ Levels = Annotated[
 ]
 Limits = Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="Ends of the colour scale, in the field's unit.")]
 Clip = Annotated[
-    str | None, typer.Option(metavar="AXIS:UM", help="Cut away beyond x:250, or below with -x:250; y and z likewise.")
+    str | None,
+    typer.Option(
+        metavar="AXIS:UM",
+        help="Cut away beyond x:250, or below with -x:250; y:400-500 leaves a slab, none cuts nothing.",
+    ),
 ]
 CameraOption = Annotated[
     str | None,

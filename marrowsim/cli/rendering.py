@@ -12,7 +12,7 @@ from marrowsim.errors import Fault, RenderError, RunFolderError
 from marrowsim.storage import open_run
 from marrowsim.storage.runs import Run
 from marrowsim.units import convert
-from marrowsim.viz.description import Scene
+from marrowsim.viz.description import WHOLE, Scene
 from marrowsim.viz.figure import picture
 from marrowsim.viz.files import FILM, FORMATS, target_faults
 from marrowsim.viz.film import SIZE, film
@@ -44,6 +44,7 @@ def render_run(
     faults = [
         *target_faults(target, (*FORMATS, FILM), force=force),
         *_misfits(moving, as_sheet, dpi, transparent, turn),
+        *_idle(described),
     ]
     if faults:
         raise RenderError(*faults)
@@ -80,6 +81,14 @@ def _misfits(moving: bool, as_sheet: bool, dpi: float, transparent: bool, turn: 
         yield Fault(what, remedy="leave out --sheet, --transparent and --dpi, or name the file .png")
     if turn and not moving:
         yield Fault("only films turn", given=f"--turn {turn:g}", remedy="name the file .mp4, or choose a --camera")
+
+
+def _idle(scene: Scene) -> Iterator[Fault]:
+    """Options of a way of drawing a field that is not the one asked for."""
+    for option, way, given in (("levels", "isosurface", scene.levels), ("slices", "slices", scene.slices)):
+        if given is not None and scene.field_as != way:
+            what = f"--{option} belongs to --as {way}"
+            yield Fault(what, given=f"--as {scene.field_as}", remedy=f"add --as {way}, or leave --{option} out")
 
 
 def _rows(runs: list[Run], chosen: list[list[int]], scene: Scene) -> list[Row]:
@@ -187,7 +196,7 @@ def scene_of(texts: dict[str, str | None]) -> Scene:
         "slices": "x,y,z in um",
         "levels": "numbers with commas between",
         "limits": "low,high",
-        "clip": "axis:um, such as x:250 or -y:100",
+        "clip": "axis:um, such as x:250 or -y:100; y:400-500 for a slab; none",
         "camera": "a name, or azimuth,elevation in degrees",
         "tracks": "ids of cells with commas between",
     }
@@ -209,8 +218,14 @@ def _numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(","))
 
 
-def _clip(text: str) -> tuple[str, float]:
-    axis, colon, place = text.partition(":")
+def _clip(text: str) -> tuple[str, float] | tuple[str, float, float] | str:
+    """A clipping plane ("x:250"), a slab ("x:250-350") or "none"."""
+    if text.strip() == WHOLE:
+        return WHOLE
+    axis, colon, places = text.partition(":")
     if not colon:
         raise ValueError
-    return axis.strip(), float(place.strip().removesuffix("um").removesuffix("µm"))
+    low, dash, high = places.strip().removesuffix("um").removesuffix("µm").strip().partition("-")
+    if not low:
+        return axis.strip(), float(dash + high)
+    return (axis.strip(), float(low), float(high)) if dash else (axis.strip(), float(low))

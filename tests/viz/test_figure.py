@@ -226,3 +226,17 @@ def test_cells_and_tissues_are_told_apart_by_the_colour_blind(blindness):
     lab = rgb2lab(shown[None])[0]
     difference = np.linalg.norm(lab[:, None] - lab[None], axis=-1) + 100 * np.eye(len(lab))
     assert difference.min() > 10
+
+
+def test_without_opengl_a_picture_says_what_of_the_scene_is_not_in_it(frame, monkeypatch, tmp_path, caplog):
+    monkeypatch.setenv(opengl.SWITCH, "1")
+    scene = Scene(field_as="volume", tracks=(1,), camera="corner", clip=("y", 140))
+    with caplog.at_level(logging.WARNING, "marrowsim.viz"):
+        notes = figure.picture(frame, None, tmp_path / "a.png", size=SMALL, scene=scene).notes
+    (said,) = (note for note in notes if note.startswith(figure.WITHOUT))
+    assert said in caplog.text
+    assert all(part in said for part in ("volume of the field", "tracks", "looks along y"))
+    for scene in (Scene(), Scene(field_as="none", camera="top", clip=("y", 140))):
+        assert not any(note.startswith(figure.WITHOUT) for note in figure.compose(frame, scene=scene)[1])
+    with pytest.raises(RenderError, match="did you mean 'oxygen'"):
+        figure.compose(frame, scene=Scene(field="oxigen"))

@@ -101,6 +101,24 @@ def test_a_film_is_read_back_with_its_pictures(frame, readouts, tmp_path):
 
 
 @needs_opengl
+def test_the_directions_turn_with_the_camera_of_a_film(frame, readouts):
+    run = row(frame, readouts, (1, 2, 3))
+    drawn = film.Pictures([run], Scene(camera="front"), "", SIZE, 90.0)
+    (axes,) = named(drawn.figure, "view")
+
+    def arrows():
+        found = {text.get_text(): text.xyann for text in axes.texts if text.get_text() in ("x", "y", "z")}
+        return {name: np.round(np.array(place) / 30, 6).tolist() for name, place in found.items()}
+
+    drawn.draw(0)
+    assert arrows() == {"x": [1, 0], "z": [0, 1]}
+    drawn.draw(1)
+    assert set(arrows()) == {"x", "y", "z"}
+    drawn.draw(2)
+    assert arrows() == {"y": [-1, 0], "z": [0, 1]} or arrows() == {"y": [1, 0], "z": [0, 1]}
+    drawn.close()
+
+
 def test_the_time_is_marked_in_the_curves_of_a_film(frame, readouts):
     drawn = film.Pictures(
         [row(frame, readouts, (1.0, 1.0)), row(frame, readouts * 2, (1.0, 1.0), "b")], Scene(), "", SIZE, 0

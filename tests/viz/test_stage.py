@@ -163,11 +163,25 @@ def test_an_isosurface_lies_where_the_field_has_its_level(frame):
     tissue = np.ones((28, 28, 28), np.uint8)
     tissue[:, :, 20:] = 2
     lattice = SimpleNamespace(**vars(frame) | {"tissue": tissue, "fields": {"cxcl12": z.astype(np.float32)}})
-    mesh = meshes.isosurface(lattice, "cxcl12", 7.25, layers.whole(lattice))
+    mesh = meshes.isosurfaces(lattice, "cxcl12", [7.25], layers.whole(lattice))[7.25]
     np.testing.assert_allclose(mesh.points[:, 2], 7.75 * 10, atol=1e-3)
-    assert mesh.bounds[:4] == pytest.approx((5, 195, 5, 275))
-    cut = meshes.isosurface(lattice, "cxcl12", 7.25, layers.Box((0, 0, 0), (28, 28, 10)))
+    assert mesh.bounds[:4] == pytest.approx((5, 200, 5, 275))
+    cut = meshes.isosurfaces(lattice, "cxcl12", [7.25], layers.Box((0, 0, 0), (28, 28, 10)))[7.25]
     assert cut.bounds[1] <= 105
+
+
+def test_isosurfaces_are_of_the_mean_that_the_notes_tell(stage, frame):
+    field = np.zeros((28, 28, 28), np.float32)
+    field[14, 14, 14] = 100
+    lattice = SimpleNamespace(**vars(frame) | {"tissue": np.ones_like(frame.tissue), "fields": {"cxcl12": field}})
+    width = 10 * meshes.FIELD_SMOOTHING
+    level = 100 * 1000 / (2 * np.pi * width**2) ** 1.5 / 2  # half the height of a Gaussian of what one voxel holds
+    mesh = meshes.isosurfaces(lattice, "cxcl12", [level], layers.whole(lattice))[level]
+    away = np.linalg.norm(mesh.points - 145, axis=1)
+    np.testing.assert_allclose(away, width * np.sqrt(2 * np.log(2)), rtol=0.04)
+    stage.show(lattice)
+    stage.change(field_as="isosurface", levels=(level,))
+    assert f"CXCL12: surfaces of its mean over a Gaussian of {width:g} µm" in stage.notes
 
 
 @needs_opengl
@@ -269,9 +283,9 @@ def test_a_cell_is_picked_where_it_is_projected(stage, frame, camera):
     stage.plotter.camera.zoom(1.5)
     stage.turned()
     tumour = frame.cells[frame.cells["type"] == "tumour"]
-    depth = tumour[["x", "y", "z"]].to_numpy() @ stage.towards
+    depth = tumour[["x", "y", "z"]].to_numpy() @ stage.eye.towards
     cell = tumour.iloc[int(depth.argmax())]
-    column, row = stage.project(cell[["x", "y", "z"]].to_numpy(float))[0]
+    column, row = stage.eye.project(cell[["x", "y", "z"]].to_numpy(float))[0]
     found = stage.pick(column, row)
     assert found.kind == "cell"
     assert found.values["id"] == (cell["id"], "") and found.values["type"] == ("tumour", "")
@@ -289,8 +303,8 @@ def test_bone_hides_a_cell_from_the_picker_as_from_the_eye(stage, frame):
     lattice = SimpleNamespace(**vars(frame) | {"tissue": tissue, "cells": cells, "slots": frame.slots[:0]})
     stage.show(lattice)
     stage.change(camera="front")
-    before, behind = (stage.pick(*stage.project(cells.iloc[[n]][["x", "y", "z"]].to_numpy())[0]) for n in (0, 1))
+    before, behind = (stage.pick(*stage.eye.project(cells.iloc[[n]][["x", "y", "z"]].to_numpy())[0]) for n in (0, 1))
     assert (before.kind, behind.kind) == ("cell", "voxel")
     assert behind.values["tissue"] == ("bone", "") and behind.voxel[1] == 10
     stage.change(layers=("tumour",))
-    assert stage.pick(*stage.project([[145.0, 205.0, 235.0]])[0]).kind == "cell"
+    assert stage.pick(*stage.eye.project([[145.0, 205.0, 235.0]])[0]).kind == "cell"

@@ -122,6 +122,11 @@ def test_a_window_without_a_display_says_what_to_do(folder, monkeypatch, capsys)
         main()
     assert stop.value.code == 2
     assert "no display" in capsys.readouterr().err
+    monkeypatch.setenv("DISPLAY", ":99")
+    monkeypatch.setenv(opengl.WINDOW, "vtkEGLRenderWindow")
+    with pytest.raises(SystemExit):
+        main()
+    assert "without a window" in capsys.readouterr().err
 
 
 @needs_opengl

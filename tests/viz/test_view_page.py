@@ -231,6 +231,8 @@ def test_clipping_cuts_away_and_says_what_is_left(seen):
     inked = [(picture.min(-1) < 250).any(1).nonzero()[0] for picture in (full, half)]
     assert inked[1][0] > inked[0][0] + 100  # the upper half is gone
     assert abs(inked[1][-1] - inked[0][-1]) <= 2  # the foot stays
+    seen.choose("clip", "slab z")
+    assert "drawn: slab z = 50 to 150 µm of 200 µm" in seen.page.locator(".note").all_inner_texts()
 
 
 def test_the_field_and_its_scale_follow_the_choice(seen):

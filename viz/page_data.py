@@ -1,8 +1,7 @@
-"""A frame as the single-file page stores it: surfaces, cells and fields as small arrays, compressed and in base64."""
+"""A frame as the page stores it: surfaces, cells and fields as small arrays, compressed."""
 
 from __future__ import annotations
 
-import base64
 import gzip
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -38,6 +37,9 @@ class Detail:
     cells: int
 
 
+# Everything, as the server of `view` has it.
+FULL = Detail(1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30)
+
 # From the best to the least; the first that fits the size is taken.
 DETAILS = (
     Detail(61, 200_000, 64, 200, 40_000),
@@ -53,37 +55,59 @@ DETAILS = (
 )
 
 
+def planes_of_bytes(values: np.ndarray) -> bytes:
+    """The bytes of an array (little-endian), those of one significance together.
+
+    Neighbouring coordinates and indices are compressed a third better so.
+    """
+    flat = np.ascontiguousarray(values).ravel()
+    flat = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
+    return flat.view(np.uint8).reshape(-1, flat.itemsize).T.tobytes()
+
+
+def compressed(content: bytes) -> bytes:
+    """The bytes as a gzip file, always the same one."""
+    return gzip.compress(content, 6, mtime=0)
+
+
 class Store:
     """Arrays by the hash of their content, each kept once and compressed.
 
-    `shapes` says what is in each: a list of (name, dtype, length).
+    Parameters
+    ----------
+    most : bytes that are kept; beyond them those that were added first are forgotten. None keeps all.
+
+    Attributes
+    ----------
+    packed : dict of str to bytes
+        Arrays by key, as gzip files.
+    shapes : dict of str to list
+        What is in each: a list of (name, dtype, length).
     """
 
-    def __init__(self):
-        self.texts: dict[str, str] = {}
+    def __init__(self, most: int | None = None):
+        self.packed: dict[str, bytes] = {}
         self.shapes: dict[str, list[tuple[str, str, int]]] = {}
+        self._most, self._kept = most, 0
 
     def add(self, arrays: Mapping[str, np.ndarray]) -> str:
-        """Keep arrays together and return their key.
-
-        The bytes of one significance stand together before they are compressed, which makes neighbouring
-        coordinates and indices a third smaller.
-        """
-        shapes, content = [], b""
-        for name, values in arrays.items():
-            flat = np.ascontiguousarray(values).ravel()
-            flat = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
-            shapes.append((name, flat.dtype.str.lstrip("<|"), flat.size))
-            content += flat.view(np.uint8).reshape(-1, flat.itemsize).T.tobytes()
+        """Keep arrays together and return their key."""
+        shapes = [(name, values.dtype.str.lstrip("<>|="), values.size) for name, values in arrays.items()]
+        content = b"".join(map(planes_of_bytes, arrays.values()))
         key = hashlib.sha256(repr(shapes).encode() + content).hexdigest()[:16]
-        if key not in self.texts:
-            self.texts[key] = base64.b64encode(gzip.compress(content, 6, mtime=0)).decode("ascii")
+        if key not in self.packed:
+            self.packed[key] = compressed(content)
             self.shapes[key] = shapes
+            self._kept += len(self.packed[key])
+            while self._most is not None and self._kept > self._most and len(self.packed) > 1:
+                oldest = next(iter(self.packed))
+                self._kept -= len(self.packed.pop(oldest))
+                del self.shapes[oldest]
         return key
 
     def size(self, keys) -> int:
-        """Bytes that these arrays take on the page."""
-        return sum(len(self.texts[key]) for key in keys)
+        """Bytes that these arrays take on the page, in base64."""
+        return sum(4 * -(-len(self.packed[key]) // 3) for key in keys)
 
 
 def stride(shape: Sequence[int], samples: int) -> int:
@@ -177,7 +201,9 @@ class Packer:
         content = hashlib.sha256(np.ascontiguousarray(frame.tissue))
         if changed:
             content.update(np.ascontiguousarray(frame.bone_change))
-        if (digest := content.hexdigest()) not in self.made:
+        digest = content.hexdigest()
+        made = self.made.get(digest)
+        if made is None or not self.store.packed.keys() >= set(made[0].values()):
             self.made[digest] = self._made(frame, changed)
         keys, full, kept = self.made[digest]
         self.triangles, self.kept = self.triangles + full, self.kept + kept

@@ -356,16 +356,15 @@ def test_a_small_file_says_what_was_left_out(run, tmp_path):
 def test_frames_and_fields_can_be_chosen(run, tmp_path):
     model = model_of(export(run, tmp_path / "a.html", frames="0,192", fields=["oxygen"])[0])
     assert [frame["step"] for frame in model["frames"]] == [0, 192]
-    assert [field["name"] for field in model["fields"]] == ["oxygen"] and model["field"] == "oxygen"
+    assert [field["name"] for field in model["fields"]] == ["oxygen"] and model["start"]["field"] == "oxygen"
     assert model["fields"][0]["unit"] == "mmHg"
 
 
 def unpacked(store, key):
     """The arrays of a store, as the page reads them."""
-    import base64  # noqa: PLC0415
     import gzip  # noqa: PLC0415
 
-    content = np.frombuffer(gzip.decompress(base64.b64decode(store.texts[key])), np.uint8)
+    content = np.frombuffer(gzip.decompress(store.packed[key]), np.uint8)
     found, start = {}, 0
     for name, dtype, length in store.shapes[key]:
         width = np.dtype(dtype).itemsize
@@ -415,4 +414,4 @@ def test_steps_are_thinned_evenly_with_both_ends():
 
 def test_a_page_without_its_places_is_refused():
     with pytest.raises(KeyError, match="MODEL"):
-        page._assemble({"title": ""}, page_data.Store(), "", "", "", "<!--TITLE--><!--STYLE--><!--LIBRARY-->")
+        page.filled("<!--TITLE--><!--STYLE-->", {"TITLE": "", "MODEL": ""})

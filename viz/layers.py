@@ -93,6 +93,18 @@ def field_of(frame, layers: Sequence[str]) -> str | None:
     return next((name for name in layers if name in frame.fields), None)
 
 
+def check_field(frame, name: str | None) -> None:
+    """Refuse the name of a field that the frame does not have; None is the usual field.
+
+    Raises
+    ------
+    RenderError : with the nearest name.
+    """
+    if name is not None and name not in frame.fields:
+        remedy = nearest(name, frame.fields) or "choose one of these"
+        raise RenderError(Fault(f"there is no field '{name}'", ", ".join(frame.fields) or "none", name, remedy))
+
+
 def census(cells: pd.DataFrame) -> dict[tuple[str, str], int]:
     """Number of cells of each (type, status) that occurs."""
     sizes = cells.groupby(["type", "status"], observed=True).size()

@@ -25,6 +25,8 @@ SHADES = 24
 """Colours that a colour map is told to the page by."""
 MOST_DRAWN = 6000
 """Cells of one type and status that are drawn at most; of more every n-th by its number."""
+MOST_SAMPLES = 30_000
+"""Values of a field that the surface of one value is made of."""
 USUAL_LEVEL = 0.8
 """Value of the surface of a field, as a share of the way from the lower to the upper end of its colours."""
 
@@ -140,6 +142,7 @@ def common(run, frame, coarse: int, every: int) -> dict:
             "codes": TISSUE_LAYERS,
         },
         "samples": samples,
+        "mostSamples": MOST_SAMPLES,
         "planes": samples,
         "cameras": {name: camera_of(name) for name in CAMERAS},
         "curves": curves_of(run.readouts),
@@ -298,12 +301,15 @@ def _notes(source, frame, packer, steps, thinning, strides) -> list[str]:
             notes.append(f"{label}: down to 1 of {share} cells (the numbers in the legend are of all)")
     if len(source.run.readouts) > MOST_ROWS:
         notes.append(f"readouts: {MOST_ROWS} of {len(source.run.readouts)} rows")
+    return notes + enlarged(frame)
+
+
+def enlarged(frame) -> list[str]:
+    """A note on the kinds of cells that are drawn larger than they are."""
     extent = max(frame.tissue.shape)
     large = [
         plural
         for kind, plural in PLURALS.items()
         if any(LEAST_SHARE[kind] * extent > 1.2 * style.size for style in palette.CELLS[kind].values())
     ]
-    if large:
-        notes.append(f"{', '.join(large)} are drawn larger than they are, to be seen")
-    return notes
+    return [f"{', '.join(large)} are drawn larger than they are, to be seen"] if large else []

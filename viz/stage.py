@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pyvista as pv
 
-from marrowsim.errors import Fault, RenderError, nearest
+from marrowsim.errors import Fault, RenderError
 from marrowsim.tissues import BONE
 from marrowsim.viz import ingredients, meshes, palette
 from marrowsim.viz.cameras import axes_of, eye, facing, fitting_scale
 from marrowsim.viz.description import Scene
-from marrowsim.viz.layers import TISSUE_LAYERS, Box, choose, field_of, groups, whole
+from marrowsim.viz.layers import TISSUE_LAYERS, Box, check_field, choose, field_of, groups, whole
 from marrowsim.viz.legend import Bar, Entry, colour_bar, legend_entries, level_entries, level_text, track_entries
 from marrowsim.viz.picking import Picked, pick
 from marrowsim.viz.props import Props, digest
@@ -217,13 +217,10 @@ class Stage:
         """What of a scene can only be told with a frame: layers, field, box, tracks."""
         layers, notes = choose(frame, scene.layers)
         box = scene.cut(self._part or whole(frame), frame.spacing)
-        name = scene.field
-        if name is not None and name not in frame.fields:
-            remedy = nearest(name, frame.fields) or "choose one of these"
-            raise RenderError(Fault(f"there is no field '{name}'", ", ".join(frame.fields) or "none", name, remedy))
+        check_field(frame, scene.field)
         if scene.tracks and self._tracks is None:
             raise RenderError(Fault("tracks need the frames of the run", given=", ".join(map(str, scene.tracks))))
-        name = name or field_of(frame, layers)
+        name = scene.field or field_of(frame, layers)
         shading = None if scene.field_as == "none" else shade(frame, name, scene.limits)
         self.layers, self.box, self.shading, self._told = layers, box, shading, notes
 

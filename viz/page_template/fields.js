@@ -1,7 +1,5 @@
 // A field as planes (far wall, middle, three slices) or as the surface of one value.
 
-const MOST_SAMPLES = 30000; // that the surface of one value is made of
-
 // Sampled indices along an axis, and where they are; a picture reaches to the ends of the lattice.
 function samples({ stride, shape: size }, axis, low, high) {
   const indices = [];
@@ -53,7 +51,7 @@ function isosurface(field, common, values) {
   const ranges = [0, 1, 2].map((axis) =>
     samples(model.samples, axis, axis === cut.axis ? cut.low : 0, axis === cut.axis ? cut.high : shape[axis]));
   const total = ranges.reduce((product, range) => product * range.indices.length, 1);
-  const every = Math.max(1, Math.ceil(Math.cbrt(total / MOST_SAMPLES)));
+  const every = Math.max(1, Math.ceil(Math.cbrt(total / model.mostSamples)));
   const kept = ranges.map(({ indices }) => indices.map((_, index) => index).filter((index) => index % every === 0));
   const [depth, height, width] = kept.map((indices) => indices.length), open = [];
   const x = [], y = [], z = [], value = [];

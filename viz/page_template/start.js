@@ -11,13 +11,13 @@ function trouble(text) {
 async function watch() {
   try {
     const known = model.frames.length, atEnd = wish.frame === known - 1;
-    const news = await (await asked(`news/${known}/${model.rows}`)).json();
+    const news = await (await asked(`news/${known}`)).json();
     model.frames = news.frames || model.frames;
     model.running = news.running;
     element("frame").max = model.frames.length - 1;
     writePlace();
     if (news.curves) {
-      [model.curves, model.rows] = [news.curves, news.rows];
+      model.curves = news.curves;
       makeCurves();
       markTime(now.entry);
     }

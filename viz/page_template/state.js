@@ -28,7 +28,7 @@ async function load(index) {
     Object.fromEntries(await Promise.all(Object.entries(keys).map(async ([name, key]) => [name, await source.arrays(entry, key)])));
   const there = fieldNow() && entry.fields[wish.field] !== undefined;
   const [tissue, cells, slots, surfaces, volume, planes] = await Promise.all([
-    source.arrays(entry, entry.tissue), source.arrays(entry, entry.cells), source.arrays(entry, entry.slots), some(entry.surfaces),
+    source.arrays(entry, entry.tissue), source.arrays(entry, entry.cells), source.arrays(entry, entry.slots), some(Object.fromEntries(Object.entries(entry.surfaces).filter(([key]) => on[key] !== false))),
     there && wish.fieldAs === "isosurface" ? source.volume(entry, wish.field) : null,
     Promise.all((there ? planesWanted() : []).map(async (plane) =>
       ({ ...plane, values: await source.plane(entry, wish.field, plane.axis, plane.layer) }))),

@@ -73,10 +73,6 @@ def compressed(content: bytes) -> bytes:
 class Store:
     """Arrays by the hash of their content, each kept once and compressed.
 
-    Parameters
-    ----------
-    most : bytes that are kept; beyond them those that were added first are forgotten. None keeps all.
-
     Attributes
     ----------
     packed : dict of str to bytes
@@ -85,10 +81,9 @@ class Store:
         What is in each: a list of (name, dtype, length).
     """
 
-    def __init__(self, most: int | None = None):
+    def __init__(self):
         self.packed: dict[str, bytes] = {}
         self.shapes: dict[str, list[tuple[str, str, int]]] = {}
-        self._most, self._kept = most, 0
 
     def add(self, arrays: Mapping[str, np.ndarray]) -> str:
         """Keep arrays together and return their key."""
@@ -98,12 +93,15 @@ class Store:
         if key not in self.packed:
             self.packed[key] = compressed(content)
             self.shapes[key] = shapes
-            self._kept += len(self.packed[key])
-            while self._most is not None and self._kept > self._most and len(self.packed) > 1:
-                oldest = next(iter(self.packed))
-                self._kept -= len(self.packed.pop(oldest))
-                del self.shapes[oldest]
         return key
+
+    def forget(self, most: int) -> None:
+        """Let go of the arrays that were added first, until those left take `most` bytes."""
+        kept = sum(map(len, self.packed.values()))
+        while kept > most:
+            oldest = next(iter(self.packed))
+            kept -= len(self.packed.pop(oldest))
+            del self.shapes[oldest]
 
     def size(self, keys) -> int:
         """Bytes that these arrays take on the page, in base64."""

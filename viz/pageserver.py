@@ -80,7 +80,7 @@ class PageServer:
         self.run, self.scene = run, scene
         self.timeline = Timeline(run)
         self._lock = Lock()
-        self._store = Store(KEPT)
+        self._store = Store()
         frame = self.timeline.frame(len(self.timeline) - 1 if index is None else index)
         self._packer = Packer(self._store, FULL, ())
         self._held: list[str] = []
@@ -167,6 +167,7 @@ class PageServer:
         """
         frame = self._frame(step)
         with self._lock:
+            self._store.forget(KEPT)
             packed = entry(frame, self._packer)
             keys = (packed["tissue"], packed["cells"], packed["slots"], *packed["surfaces"].values())
             packed["blobs"] = {key: self._store.shapes[key] for key in keys}

@@ -7,8 +7,8 @@ from marrowsim.viz.opengl import REMEDY
 
 WAYS = ("auto", "browser", "server")
 
-# Up to which size of a frame the browser draws where nobody has chosen: a picture takes about a second in software then.
-MOST_VOXELS = 300_000
+# Up to which size of a frame the browser draws where nobody has chosen (docs/VIEWING.md has the times): 64^3 voxels.
+MOST_VOXELS = 262_144
 MOST_CELLS = 30_000
 
 

@@ -54,7 +54,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(folder):
     """The page, served by the command."""
-    command = [sys.executable, "-P", "-m", "marrowsim", "view", str(folder), "--no-browser"]
+    command = [sys.executable, "-P", "-m", "marrowsim", "view", str(folder), "--no-browser", "--rendering", "server"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         yield server.stdout.readline().strip()
         server.terminate()
@@ -180,6 +180,26 @@ def test_the_slider_shows_another_frame(seen, folder):
     assert not ((first["type"] == "tumour") & first["x"].notna()).any()
     assert near(picture, palette.CELLS["tumour"]["arrested"].colour, 25) == 0
     assert not any("Tumour" in row for row in seen.page.locator(".row .name").all_inner_texts())
+
+
+def test_play_goes_through_the_frames_and_stops(seen):
+    page, last = seen.page, seen.source
+    page.evaluate(
+        """() => {
+          const watched = { ".time": "times", "[data-name=play]": "labels" };
+          for (const [place, name] of Object.entries(watched)) {
+            window[name] = [];
+            const found = document.querySelector(place), note = () => window[name].push(found.textContent);
+            new MutationObserver(note).observe(found, { childList: true, characterData: true, subtree: true });
+          }
+        }"""
+    )
+    page.locator("[data-name=play]").click()
+    page.wait_for_function("() => window.labels.at(-1) === 'play'", timeout=30_000)
+    assert page.evaluate("() => window.labels") == ["pause", "play"]
+    assert page.evaluate("() => window.times") == ["0 d 0 h", "0 d 2 h", "0 d 4 h"]
+    assert page.locator("[data-name=at]").input_value() == "2"
+    assert seen.source == last  # the last frame's picture, as it was before
 
 
 def test_a_layer_that_is_switched_off_leaves_and_the_rest_stays(seen):

@@ -2,9 +2,16 @@
 
 const ROUND = 1000; // up to as many cells of a kind are drawn as icosahedra, more as octahedra
 
+// A solid whose shadow is, over all directions, as large as that of a ball of diameter 1 (a quarter of its surface;
+// Cauchy 1832), so that cells seem as large as they are whatever stands for them.
 function solid(points, faces) {
-  const longest = Math.hypot(...points[0]);
-  return { points: points.map((point) => point.map((value) => value / longest / 2)), faces };
+  const edge = (from, to) => points[to].map((value, axis) => value - points[from][axis]);
+  const area = ([a, b, c]) => {
+    const [u, v] = [edge(a, b), edge(a, c)];
+    return Math.hypot(u[1] * v[2] - u[2] * v[1], u[2] * v[0] - u[0] * v[2], u[0] * v[1] - u[1] * v[0]) / 2;
+  };
+  const size = Math.sqrt(Math.PI / faces.reduce((sum, face) => sum + area(face), 0));
+  return { points: points.map((point) => point.map((value) => value * size)), faces };
 }
 const GOLD = (1 + Math.sqrt(5)) / 2;
 const ICOSAHEDRON = solid(

@@ -2,49 +2,63 @@
 
 const SCALE = 2; // pixels of the file a pixel of the page
 
+const HEAD = 58; // pixels of the page above the picture: title, time and caption
+const KEY = 330; // and beside it: the legend
+const ROW = 17;
+
+// Lines of the legend of what is drawn, with the headings that have such lines.
+function shownLines() {
+  const kept = [];
+  for (const row of element("legend").tBodies[0].rows) {
+    const heading = row.cells[0].tagName === "TH";
+    if (heading && kept.length && kept[kept.length - 1].heading) kept.pop();
+    if (!row.classList.contains("off")) kept.push({ row, heading });
+  }
+  return kept.length && kept[kept.length - 1].heading ? kept.slice(0, -1) : kept;
+}
+
 async function screenshot() {
-  const [width, height, margin, key] = [view.clientWidth, view.clientHeight, 14, 330], row = 17;
-  const shown = [...element("legend").tBodies[0].rows].filter((entry) => !entry.classList.contains("off"));
-  const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
-  canvas.width = SCALE * (width + key);
-  canvas.height = SCALE * Math.max(height + 60, margin * 2 + row * (shown.length + 4));
+  const [width, height, margin] = [view.clientWidth, view.clientHeight, 14], lines = shownLines(), field = fieldNow();
+  const canvas = document.createElement("canvas"), pen = canvas.getContext("2d"), right = width + KEY - margin;
+  canvas.width = SCALE * (width + KEY);
+  canvas.height = SCALE * (HEAD + Math.max(height, ROW * (lines.length + 4)));
   pen.scale(SCALE, SCALE);
   pen.fillStyle = "#fff";
-  pen.fillRect(0, 0, canvas.width, canvas.height);
+  pen.fillRect(0, 0, width + KEY, canvas.height);
   const picture = new Image();
   picture.src = await Plotly.toImage(view, { format: "png", width, height, scale: SCALE });
   await picture.decode();
-  pen.drawImage(picture, 0, 52, width, height);
-  const write = (text, x, y, font = "13px sans-serif", align = "left") => {
-    [pen.fillStyle, pen.font, pen.textAlign] = [model.ink, font, align];
-    pen.fillText(text, x, y);
+  pen.drawImage(picture, 0, HEAD, width, height);
+  const write = (text, x, y, size = 12, align = "left", weight = "") => {
+    [pen.fillStyle, pen.font, pen.textAlign] = [model.ink, `${weight} ${size}px sans-serif`, align];
+    pen.fillText(text, x, y, right - margin);
   };
-  write(model.title, margin, 22, "bold 16px sans-serif");
-  write(`${now.entry.label}    ${now.entry.caption}`, margin, 42);
-  const right = width + key - margin, colours = fieldNow();
-  let y = margin + row;
-  for (const entry of shown) {
-    const [name, count] = [entry.cells[0], entry.querySelector("td.number")], swatch = entry.querySelector(".swatch");
-    const heading = name.tagName === "TH", text = name.textContent.trim();
+  write(model.title, margin, 22, 16, "left", "bold");
+  write(now.entry.label, right, 22, 16, "right", "bold");
+  write(now.entry.caption, margin, 42);
+  let y = HEAD + ROW;
+  for (const { row, heading } of lines) {
+    const swatch = row.querySelector(".swatch"), count = row.querySelector("td.number");
     if (swatch) {
       const { backgroundColor, borderRadius } = getComputedStyle(swatch);
       pen.beginPath();
       pen.roundRect(width + 2, y - 10, 11, 11, borderRadius === "50%" ? 6 : 0);
-      pen.fillStyle = backgroundColor; pen.strokeStyle = model.ink; pen.lineWidth = swatch.matches(".niches") ? 1.5 : 0.5;
-      pen.fill(); pen.stroke();
+      [pen.fillStyle, pen.strokeStyle, pen.lineWidth] = [backgroundColor, model.ink, swatch.matches(".niches") ? 1.5 : 0.5];
+      pen.fill();
+      pen.stroke();
     }
-    write(text, width + (heading ? 0 : 20), y, heading ? "bold 12px sans-serif" : "12px sans-serif");
-    if (count) write(count.textContent, right, y, "12px sans-serif", "right");
-    y += row;
+    write(row.cells[0].textContent.trim(), width + (heading ? 0 : 20), y, 12, "left", heading ? "bold" : "");
+    if (count) write(count.textContent, right, y, 12, "right");
+    y += ROW;
   }
-  if (colours) {
-    write(element("colours-name").textContent, width, (y += row / 2), "12px sans-serif");
+  if (field) {
     const ramp = pen.createLinearGradient(width, 0, right, 0);
-    colours.colours.forEach((colour, index) => ramp.addColorStop(index / (colours.colours.length - 1), colour));
+    field.colours.forEach((colour, index) => ramp.addColorStop(index / (field.colours.length - 1), colour));
+    write(element("colours-name").textContent, width, y + ROW / 2);
     pen.fillStyle = ramp;
-    pen.fillRect(width, (y += 6), right - width, 11);
+    pen.fillRect(width, y + ROW, right - width, 11);
     [...element("colours-ends").children].forEach((end, index) =>
-      write(end.textContent, [width, (width + right) / 2, right][index], y + 26, "12px sans-serif", ["left", "center", "right"][index]));
+      write(end.textContent, [width, (width + right) / 2, right][index], y + ROW + 26, 12, ["left", "center", "right"][index]));
   }
   const link = document.createElement("a");
   link.download = `marrowsim-${now.entry.step}.png`;

@@ -34,7 +34,9 @@ function layout() {
   const longest = Math.max(...shape) * spacing, filling = (zoom * fit()) / longest, scene = { aspectmode: "manual", aspectratio: {}, camera, dragmode: "turntable" };
   for (let axis = 0; axis < 3; axis++) {
     const name = NAMES[axis], own = axis === cut.axis && !whole();
-    const low = (own ? cut.low : 0) - (own ? 0.05 : 0.6), high = (own ? cut.high : shape[axis]) + (own ? 0.05 : 0.6);
+    // Surfaces reach half a voxel beyond the lattice; plotly draws nothing outside the axes.
+    const low = own && cut.low > 0 ? cut.low - 0.05 : -0.6;
+    const high = own && cut.high < shape[axis] ? cut.high + 0.05 : shape[axis] + 0.6;
     scene.aspectratio[name] = filling * (high - low) * spacing;
     scene[`${name}axis`] = {
       range: [low * spacing, high * spacing], title: { text: `${name} (µm)`, font: { size: 12 } }, tickfont: { size: 11 },

@@ -38,7 +38,7 @@ async function screenshot() {
   write(now.entry.caption, margin, 42);
   let y = HEAD + ROW;
   for (const { row, heading } of lines) {
-    const swatch = row.querySelector(".swatch"), count = row.querySelector("td.number");
+    const swatch = row.querySelector(".swatch"), [total, drawn] = [...row.querySelectorAll("td.number")].map((cell) => cell.textContent);
     if (swatch) {
       const { backgroundColor, borderRadius } = getComputedStyle(swatch);
       pen.beginPath();
@@ -48,7 +48,7 @@ async function screenshot() {
       pen.stroke();
     }
     write(row.cells[0].textContent.trim(), width + (heading ? 0 : 20), y, 12, "left", heading ? "bold" : "");
-    if (count) write(count.textContent, right, y, 12, "right");
+    if (total) write(drawn && drawn !== total ? `${drawn} of ${total}` : total, right, y, 12, "right");
     y += ROW;
   }
   if (field) {

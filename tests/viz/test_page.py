@@ -74,6 +74,7 @@ class Reader:
         self.tab.on("console", lambda text: self.errors.append(text.text) if text.type == "error" else None)
         self.tab.goto(file.as_uri())
         self.tab.wait_for_selector("#view[data-drawn]", timeout=30_000)
+        self.first_part = self.part()
 
     def after(self, act):
         """Do something that draws anew, and wait until it is drawn."""
@@ -89,15 +90,21 @@ class Reader:
 
     def reset(self):
         """Set every control back."""
-        for box in self.tab.locator("#legend input").all():
-            if box.is_checked() != box.evaluate("e => e.defaultChecked"):
-                self.after(box.click)
+        switched = "boxes => boxes.flatMap((box, index) => (box.checked === box.defaultChecked ? [] : [index]))"
+        for index in self.tab.locator("#legend input").evaluate_all(switched):
+            self.after(self.tab.locator("#legend input").nth(index).click)
         for name in ("field", "field-as"):
             wanted = self.tab.locator(f"#{name}").evaluate("e => [...e.options].find(o => o.defaultSelected)?.value")
             if self.tab.input_value(f"#{name}") != (wanted or "wall"):
                 self.after(lambda name=name, value=wanted or "wall": self.tab.locator(f"#{name}").select_option(value))
-        self.after(lambda: self.tab.click("#slab"))
-        self.frame(3)
+        if self.part() != self.first_part:
+            self.after(lambda: self.tab.click("#slab"))
+        if self.tab.input_value("#frame") != "3":
+            self.frame(3)
+
+    def part(self):
+        """The part that is drawn: axis, first voxel, thickness."""
+        return [self.tab.input_value(name) for name in ("#axis", "#from", "#thick")]
 
     def picture(self):
         """The 3D view as it is on the screen: uint8 (height, width, 3)."""

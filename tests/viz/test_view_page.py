@@ -108,7 +108,8 @@ class Seen:
                 self.choose(name, value)
         for box in self.page.locator("[data-layer]").all():
             box.set_checked(box.get_attribute("data-layer") not in ON_REQUEST)
-        self.page.locator("[data-name=at]").fill("2")
+        if self.page.inner_text(".time") != "0 d 4 h":
+            self.page.locator("[data-name=at]").fill("2")
         self.page.get_by_role("button", name="oblique").click()
         return self.settled()
 
@@ -117,16 +118,22 @@ class Seen:
         return dict(zip(cells[::2], cells[1::2], strict=True))
 
 
-@pytest.fixture
-def seen(browser, address):
+@pytest.fixture(scope="module")
+def opened(browser, address):
     page = browser.new_page(viewport={"width": 1300, "height": 800})
     seen = Seen(page)
     page.goto(address)
     page.wait_for_selector(".picture")
-    seen.restore()
-    yield seen
-    assert seen.errors == []
-    page.close()
+    seen.settled()
+    return seen
+
+
+@pytest.fixture
+def seen(opened):
+    """The page as it was at first."""
+    opened.restore()
+    yield opened
+    assert opened.errors == []
 
 
 def near(picture, colour, most=40):

@@ -91,7 +91,8 @@ def _estimate(source, detail: Detail, samples, weight: dict) -> float:
     for frame in samples:
         for name, key in packer.pack_voxels(frame):
             keys.setdefault(name, []).append(key)
-    total = weight["bytes"] * min(detail.triangles, weight["triangles"]) * (number if weight["changing"] else 1)
+    triangles = min(detail.triangles, weight["triangles"])
+    total = weight["bytes"] * triangles * (number if weight["changing"] else 1)
     for found in keys.values():
         alone = len(set(found)) == 1
         total += store.size(set(found)) if alone else store.size(found) / len(samples) * number

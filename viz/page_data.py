@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyvista as pv
 
 from marrowsim.errors import Fault, RenderError
 from marrowsim.tissues import BONE
@@ -15,8 +16,8 @@ from marrowsim.viz.ingredients import THIN, THIN_SMOOTHING
 from marrowsim.viz.layers import STATUSES, TISSUE_LAYERS, drawn_groups, whole
 from marrowsim.viz.meshes import former_surface, share_at, surface
 
-STEPS = 65535
-"""Steps of a surface's coordinates along the longest edge of the lattice."""
+STEPS = 32
+"""Steps of a surface's coordinates along the edge of a voxel."""
 
 # Surfaces reach half a voxel beyond the lattice, where they are closed.
 MARGIN = 1.0
@@ -46,8 +47,8 @@ DETAILS = (
     Detail(61, 100_000, 50, 128, 20_000),
     Detail(41, 60_000, 34, 100, 20_000),
     Detail(31, 60_000, 34, 100, 10_000),
-    Detail(21, 60_000, 34, 100, 10_000),
-    Detail(21, 40_000, 25, 100, 6_000),
+    Detail(31, 60_000, 25, 64, 10_000),
+    Detail(31, 50_000, 20, 64, 6_000),
     Detail(21, 25_000, 20, 64, 4_000),
     Detail(13, 20_000, 20, 50, 3_000),
     Detail(9, 12_000, 16, 40, 2_000),
@@ -208,29 +209,20 @@ class Packer:
         return keys
 
     def _made(self, frame, changed: bool) -> tuple[dict[str, str], int, int]:
-        everything = whole(frame)
-        meshes = {}
-        for name, code in TISSUE_LAYERS.items():
-            if (frame.tissue == code).any():
-                smoothing = THIN_SMOOTHING if code in THIN else 0.8
-                meshes[name] = surface(frame.tissue == code, frame.spacing, everything, smoothing)
-        if changed and (frame.bone_change < 0).any():
-            meshes["bone lost"] = former_surface(frame, everything)
+        meshes = _surfaces(frame, changed)
         full = sum(mesh.n_cells for mesh in meshes.values())
         share = min(1.0, self.detail.triangles / max(1, full))
         keys, kept = {}, 0
         origin, step = scale(frame)
         for name, mesh in meshes.items():
-            reduced = mesh
-            if share < 1 and mesh.n_cells:
-                reduced = mesh.decimate_pro(1 - share, preserve_topology=True)
+            reduced = _simplified(mesh, share) if share < 1 and mesh.n_cells else mesh
             if not reduced.n_cells:
                 continue
             kept += reduced.n_cells
             points, faces = _compact(reduced)
             arrays = {
-                "points": np.clip(np.round((points - origin) / step), 0, STEPS).astype(np.uint16).T,
-                "faces": faces,
+                "points": np.clip(np.round((points - origin) / step), 0, 65535).astype(np.uint16).T,
+                "faces": below_highest(faces),
             }
             if name == "bone" and changed and (frame.bone_change > 0).any():
                 new = share_at(points, frame.bone_change > 0, frame.tissue == BONE, frame.spacing)
@@ -240,9 +232,40 @@ class Packer:
 
 
 def scale(frame) -> tuple[float, float]:
-    """Origin and step (um) of the coordinates of surfaces: place = origin + step * number."""
+    """Origin and step (um) of the coordinates of surfaces, which are 16-bit numbers: place = origin + step * number."""
     origin = -MARGIN * frame.spacing
-    return origin, ((max(frame.tissue.shape) + 2 * MARGIN) * frame.spacing) / STEPS
+    return origin, frame.spacing * max(1 / STEPS, (max(frame.tissue.shape) + 2 * MARGIN) / 65535)
+
+
+def below_highest(faces: np.ndarray) -> np.ndarray:
+    """How far each index of a list of triangles is below the next unused one.
+
+    Points stand in the order in which triangles use them, so a new point is 0 and most others are small, which is
+    compressed by a quarter better.
+    """
+    flat = faces.astype(np.int64).ravel()
+    unused = np.maximum.accumulate(np.concatenate([[-1], flat]))[:-1] + 1
+    return (unused - flat).astype(faces.dtype)
+
+
+def _surfaces(frame, changed: bool) -> dict[str, pv.PolyData]:
+    """The surfaces of tissues, and of bone that is gone, by layer."""
+    everything, meshes = whole(frame), {}
+    for name, code in TISSUE_LAYERS.items():
+        if (frame.tissue == code).any():
+            smoothing = THIN_SMOOTHING if code in THIN else 0.8
+            meshes[name] = surface(frame.tissue == code, frame.spacing, everything, smoothing)
+    if changed and (frame.bone_change < 0).any():
+        meshes["bone lost"] = former_surface(frame, everything)
+    return meshes
+
+
+def _simplified(mesh: pv.PolyData, share: float) -> pv.PolyData:
+    """A surface with a share of its triangles (Garland & Heckbert 1997)."""
+    from fast_simplification import simplify  # noqa: PLC0415
+
+    points = np.ascontiguousarray(mesh.points, np.float32)
+    return pv.PolyData.from_regular_faces(*simplify(points, mesh.regular_faces.astype(np.int32), 1 - share))
 
 
 def _compact(mesh) -> tuple[np.ndarray, np.ndarray]:

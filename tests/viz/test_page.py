@@ -378,6 +378,11 @@ def unpacked(store, key):
         planes = content[start : start + length * width].reshape(width, length)
         found[name] = np.ascontiguousarray(planes.T).view(f"<{dtype}").ravel()
         start += length * width
+    if "faces" in found:
+        highest, below = -1, found["faces"].astype(int)
+        for corner, far in enumerate(below):
+            found["faces"][corner] = highest + 1 - far
+            highest = max(highest, found["faces"][corner])
     return found
 
 

@@ -38,6 +38,11 @@ function unpack(content, shapes) {
     const values = new TYPES[dtype](bytes.buffer);
     result[name] = dtype === "f2" ? Float32Array.from(values, (bits) => HALVES[bits]) : values;
   }
+  // Corners of triangles are told by how far they are below the next point that is unused.
+  for (let corner = 0, unused = 0; result.faces && corner < result.faces.length; corner++) {
+    if (result.faces[corner] === 0) result.faces[corner] = unused++;
+    else result.faces[corner] = unused - result.faces[corner];
+  }
   return result;
 }
 

@@ -25,7 +25,7 @@ from marrowsim.viz.layers import (
     count_in_soft_tissue,
     field_of,
     middle,
-    require_field,
+    check_field,
     whole,
 )
 from marrowsim.viz.legend import Entry, colour_bar, legend_entries
@@ -219,7 +219,7 @@ def compose(
     if rendered:
         notes, entries = _draw_rendered(figure, frame, scene, (box, near), tracks, spots, transparent)
     else:
-        require_field(frame, scene.field)
+        check_field(frame, scene.field)
         shading = (
             None if scene.field_as == "none" else shade(frame, scene.field or field_of(frame, drawn), scene.limits)
         )

@@ -96,12 +96,12 @@ def field_of(frame, layers: Sequence[str]) -> str | None:
     return next((name for name in layers if name in frame.fields), None)
 
 
-def require_field(frame, name: str | None) -> None:
-    """Refuse a field that the frame does not have; None asks for none.
+def check_field(frame, name: str | None) -> None:
+    """Refuse the name of a field that the frame does not have; None is the usual field.
 
     Raises
     ------
-    RenderError : with the nearest one.
+    RenderError : with the nearest name.
     """
     if name is not None and name not in frame.fields:
         remedy = nearest(name, frame.fields) or "choose one of these"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 from html import escape
@@ -13,6 +14,12 @@ from marrowsim.viz.page_data import DETAILS, Detail, Packer, Store
 from marrowsim.viz.page_model import build, thinned
 
 LOGGER = logging.getLogger(__name__)
+
+# Parts of the page's program, in the order in which they are joined.
+SCRIPTS = (
+    *("data", "state", "surfaces", "cells", "fields", "picture", "legend", "controls", "values", "curves"),
+    *("screenshot", "start"),
+)
 
 MOST_BYTES = 20_000_000
 """Size of the file where none is given."""
@@ -34,20 +41,15 @@ def write(source, folder: Path, stem: str) -> None:
     ------
     RenderError : where the size cannot be kept.
     """
-    from plotly.offline import get_plotlyjs  # noqa: PLC0415
-
     most = source.max_size or MOST_BYTES
-    resources = files("marrowsim.viz") / "page_template"
-    style, script, body = ((resources / f"page.{kind}").read_text("utf-8") for kind in ("css", "js", "html"))
-    library = get_plotlyjs()
-    fixed = sum(len(text.encode()) for text in (library, style, script, body))
+    fixed = len(assemble({"title": ""}, {}))
     samples = [source.run.frames.at(step) for step in thinned(source.steps, 3)]
     weight = _weight(source, samples)
     for detail in DETAILS:
         if _estimate(source, detail, samples, weight) + fixed > most:
             continue
         model, store = build(source, detail)
-        page = _assemble(model, store, library, style, script, body)
+        page = assemble(model, {key: base64.b64encode(data).decode() for key, data in store.packed.items()})
         if len(page) <= most:
             break
     else:
@@ -89,28 +91,56 @@ def _estimate(source, detail: Detail, samples, weight: dict) -> float:
     for frame in samples:
         for name, key in packer.pack_voxels(frame):
             keys.setdefault(name, []).append(key)
-    total = weight["bytes"] * min(detail.triangles, weight["triangles"]) * (number if weight["changing"] else 1)
+    triangles = min(detail.triangles, weight["triangles"])
+    total = weight["bytes"] * triangles * (number if weight["changing"] else 1)
     for found in keys.values():
         alone = len(set(found)) == 1
         total += store.size(set(found)) if alone else store.size(found) / len(samples) * number
     return total
 
 
-def _assemble(model: dict, store: Store, library: str, style: str, script: str, body: str) -> bytes:
-    """The file: the body with style, library, data and program in the places that it names."""
-    data = json.dumps(model, separators=(",", ":"), allow_nan=False).replace("</", "<\\/")
-    blobs = json.dumps(store.texts, separators=(",", ":"))
+def script() -> str:
+    """The program of the page: its parts as one."""
+    resources = files("marrowsim.viz") / "page_template"
+    parts = "\n".join((resources / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+    return f'"use strict";\n(() => {{\n{parts}}})();\n'
+
+
+def assemble(model: dict, arrays: dict[str, str], connect: str = "'none'") -> bytes:
+    """The page: its body with style, plotly, data and program in the places that it names.
+
+    Parameters
+    ----------
+    model : what the page shows (`page_model`).
+    arrays : arrays by key, compressed and in base64.
+    connect : what the page may ask for, as its content policy says it.
+    """
+    from plotly.offline import get_plotlyjs  # noqa: PLC0415
+
+    resources = files("marrowsim.viz") / "page_template"
+    style, body = ((resources / f"page.{kind}").read_text("utf-8") for kind in ("css", "html"))
     parts = {
+        "CONNECT": connect,
         "TITLE": escape(model["title"]),
         "STYLE": style,
-        "LIBRARY": library,
-        "MODEL": data,
-        "ARRAYS": blobs,
-        "SCRIPT": script,
+        "LIBRARY": get_plotlyjs(),
+        "MODEL": json.dumps(model, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
+        "ARRAYS": json.dumps(arrays, separators=(",", ":")),
+        "SCRIPT": script(),
     }
+    return filled(body, parts).encode()
+
+
+def filled(body: str, parts: dict[str, str]) -> str:
+    """A text with parts in the places that it names: <!--NAME-->.
+
+    Raises
+    ------
+    KeyError : where it lacks a place.
+    """
     for name, text in parts.items():
         first, mark, rest = body.partition(f"<!--{name}-->")
         if not mark:
             raise KeyError(f"page.html lacks the place {name}")
         body = first + text + rest
-    return body.encode()
+    return body

@@ -1,14 +1,14 @@
-"""A frame as the single-file page stores it: surfaces, cells and fields as small arrays, compressed and in base64."""
+"""A frame as the page stores it: surfaces, cells and fields as small arrays, compressed."""
 
 from __future__ import annotations
 
-import base64
 import gzip
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyvista as pv
 
 from marrowsim.errors import Fault, RenderError
 from marrowsim.tissues import BONE
@@ -16,8 +16,8 @@ from marrowsim.viz.ingredients import THIN, THIN_SMOOTHING
 from marrowsim.viz.layers import STATUSES, TISSUE_LAYERS, drawn_groups, whole
 from marrowsim.viz.meshes import former_surface, share_at, surface
 
-STEPS = 65535
-"""Steps of a surface's coordinates along the longest edge of the lattice."""
+STEPS = 32
+"""Steps of a surface's coordinates along the edge of a voxel."""
 
 # Surfaces reach half a voxel beyond the lattice, where they are closed.
 MARGIN = 1.0
@@ -38,14 +38,17 @@ class Detail:
     cells: int
 
 
+# Everything, as the server of `view` has it.
+FULL = Detail(1 << 30, 1 << 30, 1 << 30, 1 << 30, 1 << 30)
+
 # From the best to the least; the first that fits the size is taken.
 DETAILS = (
     Detail(61, 200_000, 64, 200, 40_000),
     Detail(61, 100_000, 50, 128, 20_000),
     Detail(41, 60_000, 34, 100, 20_000),
     Detail(31, 60_000, 34, 100, 10_000),
-    Detail(21, 60_000, 34, 100, 10_000),
-    Detail(21, 40_000, 25, 100, 6_000),
+    Detail(31, 60_000, 25, 64, 10_000),
+    Detail(31, 50_000, 20, 64, 6_000),
     Detail(21, 25_000, 20, 64, 4_000),
     Detail(13, 20_000, 20, 50, 3_000),
     Detail(9, 12_000, 16, 40, 2_000),
@@ -53,37 +56,57 @@ DETAILS = (
 )
 
 
+def planes_of_bytes(values: np.ndarray) -> bytes:
+    """The bytes of an array (little-endian), those of one significance together.
+
+    Neighbouring coordinates and indices are compressed a third better so.
+    """
+    flat = np.ascontiguousarray(values).ravel()
+    flat = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
+    return flat.view(np.uint8).reshape(-1, flat.itemsize).T.tobytes()
+
+
+def compressed(content: bytes) -> bytes:
+    """The bytes as a gzip file, always the same one."""
+    return gzip.compress(content, 6, mtime=0)
+
+
 class Store:
     """Arrays by the hash of their content, each kept once and compressed.
 
-    `shapes` says what is in each: a list of (name, dtype, length).
+    Attributes
+    ----------
+    packed : dict of str to bytes
+        Arrays by key, as gzip files.
+    shapes : dict of str to list
+        What is in each: a list of (name, dtype, length).
     """
 
     def __init__(self):
-        self.texts: dict[str, str] = {}
+        self.packed: dict[str, bytes] = {}
         self.shapes: dict[str, list[tuple[str, str, int]]] = {}
 
     def add(self, arrays: Mapping[str, np.ndarray]) -> str:
-        """Keep arrays together and return their key.
-
-        The bytes of one significance stand together before they are compressed, which makes neighbouring
-        coordinates and indices a third smaller.
-        """
-        shapes, content = [], b""
-        for name, values in arrays.items():
-            flat = np.ascontiguousarray(values).ravel()
-            flat = flat.astype(flat.dtype.newbyteorder("<"), copy=False)
-            shapes.append((name, flat.dtype.str.lstrip("<|"), flat.size))
-            content += flat.view(np.uint8).reshape(-1, flat.itemsize).T.tobytes()
+        """Keep arrays together and return their key."""
+        shapes = [(name, values.dtype.str.lstrip("<>|="), values.size) for name, values in arrays.items()]
+        content = b"".join(map(planes_of_bytes, arrays.values()))
         key = hashlib.sha256(repr(shapes).encode() + content).hexdigest()[:16]
-        if key not in self.texts:
-            self.texts[key] = base64.b64encode(gzip.compress(content, 6, mtime=0)).decode("ascii")
+        if key not in self.packed:
+            self.packed[key] = compressed(content)
             self.shapes[key] = shapes
         return key
 
+    def forget(self, most: int) -> None:
+        """Let go of the arrays that were added first, until those left take `most` bytes."""
+        kept = sum(map(len, self.packed.values()))
+        while kept > most:
+            oldest = next(iter(self.packed))
+            kept -= len(self.packed.pop(oldest))
+            del self.shapes[oldest]
+
     def size(self, keys) -> int:
-        """Bytes that these arrays take on the page."""
-        return sum(len(self.texts[key]) for key in keys)
+        """Bytes that these arrays take on the page, in base64."""
+        return sum(4 * -(-len(self.packed[key]) // 3) for key in keys)
 
 
 def stride(shape: Sequence[int], samples: int) -> int:
@@ -177,36 +200,29 @@ class Packer:
         content = hashlib.sha256(np.ascontiguousarray(frame.tissue))
         if changed:
             content.update(np.ascontiguousarray(frame.bone_change))
-        if (digest := content.hexdigest()) not in self.made:
+        digest = content.hexdigest()
+        made = self.made.get(digest)
+        if made is None or not self.store.packed.keys() >= set(made[0].values()):
             self.made[digest] = self._made(frame, changed)
         keys, full, kept = self.made[digest]
         self.triangles, self.kept = self.triangles + full, self.kept + kept
         return keys
 
     def _made(self, frame, changed: bool) -> tuple[dict[str, str], int, int]:
-        everything = whole(frame)
-        meshes = {}
-        for name, code in TISSUE_LAYERS.items():
-            if (frame.tissue == code).any():
-                smoothing = THIN_SMOOTHING if code in THIN else 0.8
-                meshes[name] = surface(frame.tissue == code, frame.spacing, everything, smoothing)
-        if changed and (frame.bone_change < 0).any():
-            meshes["bone lost"] = former_surface(frame, everything)
+        meshes = _surfaces(frame, changed)
         full = sum(mesh.n_cells for mesh in meshes.values())
         share = min(1.0, self.detail.triangles / max(1, full))
         keys, kept = {}, 0
         origin, step = scale(frame)
         for name, mesh in meshes.items():
-            reduced = mesh
-            if share < 1 and mesh.n_cells:
-                reduced = mesh.decimate_pro(1 - share, preserve_topology=True)
+            reduced = _simplified(mesh, share) if share < 1 and mesh.n_cells else mesh
             if not reduced.n_cells:
                 continue
             kept += reduced.n_cells
             points, faces = _compact(reduced)
             arrays = {
-                "points": np.clip(np.round((points - origin) / step), 0, STEPS).astype(np.uint16).T,
-                "faces": faces,
+                "points": np.clip(np.round((points - origin) / step), 0, 65535).astype(np.uint16).T,
+                "faces": below_highest(faces),
             }
             if name == "bone" and changed and (frame.bone_change > 0).any():
                 new = share_at(points, frame.bone_change > 0, frame.tissue == BONE, frame.spacing)
@@ -216,9 +232,40 @@ class Packer:
 
 
 def scale(frame) -> tuple[float, float]:
-    """Origin and step (um) of the coordinates of surfaces: place = origin + step * number."""
+    """Origin and step (um) of the coordinates of surfaces, which are 16-bit numbers: place = origin + step * number."""
     origin = -MARGIN * frame.spacing
-    return origin, ((max(frame.tissue.shape) + 2 * MARGIN) * frame.spacing) / STEPS
+    return origin, frame.spacing * max(1 / STEPS, (max(frame.tissue.shape) + 2 * MARGIN) / 65535)
+
+
+def below_highest(faces: np.ndarray) -> np.ndarray:
+    """How far each index of a list of triangles is below the next unused one.
+
+    Points stand in the order in which triangles use them, so a new point is 0 and most others are small, which is
+    compressed by a quarter better.
+    """
+    flat = faces.astype(np.int64).ravel()
+    unused = np.maximum.accumulate(np.concatenate([[-1], flat]))[:-1] + 1
+    return (unused - flat).astype(faces.dtype)
+
+
+def _surfaces(frame, changed: bool) -> dict[str, pv.PolyData]:
+    """The surfaces of tissues, and of bone that is gone, by layer."""
+    everything, meshes = whole(frame), {}
+    for name, code in TISSUE_LAYERS.items():
+        if (frame.tissue == code).any():
+            smoothing = THIN_SMOOTHING if code in THIN else 0.8
+            meshes[name] = surface(frame.tissue == code, frame.spacing, everything, smoothing)
+    if changed and (frame.bone_change < 0).any():
+        meshes["bone lost"] = former_surface(frame, everything)
+    return meshes
+
+
+def _simplified(mesh: pv.PolyData, share: float) -> pv.PolyData:
+    """A surface with a share of its triangles (Garland & Heckbert 1997)."""
+    from fast_simplification import simplify  # noqa: PLC0415
+
+    points = np.ascontiguousarray(mesh.points, np.float32)
+    return pv.PolyData.from_regular_faces(*simplify(points, mesh.regular_faces.astype(np.int32), 1 - share))
 
 
 def _compact(mesh) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""What the single-file page of a run shows, as data: legend, fields, cameras, curves, counts and what was left out."""
+"""What the page of a run shows, as data: legend, fields, cameras, curves, counts and what was left out."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ MOST_ROWS = 600
 """Rows of readouts that the page keeps at most."""
 SHADES = 24
 """Colours that a colour map is told to the page by."""
+MOST_DRAWN = 6000
+"""Cells of one type and status that are drawn at most; of more every n-th by its number."""
+MOST_SAMPLES = 30_000
+"""Values of a field that the surface of one value is made of."""
+USUAL_LEVEL = 0.8
+"""Value of the surface of a field, as a share of the way from the lower to the upper end of its colours."""
 
 HEADINGS = (
     "Tissue",
@@ -59,64 +65,89 @@ def build(source, detail: Detail) -> tuple[dict, Store]:
     for done, step in enumerate(steps):
         source.progress(done, len(steps))
         frame = last if step == last.step else run.frames.at(step)
-        layers = [name for name in present(frame) if name not in held]
-        held += layers
-        packed = packer.pack(frame)
+        held += [name for name in present(frame) if name not in held]
+        packed = entry(frame, packer)
         for group in packed["groups"]:
             thinning[group["key"]] = max(group["every"], thinning.get(group["key"], 1))
         for name in packed["fields"]:
             found = shade(frame, name)
             low, high = limits.get(name, (found.low, found.high))
             limits[name] = (min(low, found.low), max(high, found.high))
-        usual, _ = choose(frame, None)
-        frames.append(
-            {
-                "step": frame.step,
-                "minutes": frame.time,
-                "label": time_stamp(frame.time),
-                "caption": caption(frame, usual),
-                "counts": _counts(frame),
-                **packed,
-            }
-        )
+        frames.append(packed)
     source.progress(len(steps), len(steps))
     usual, _ = choose(last, None)
     field = next((name for name in [*usual, *limits] if name in limits), None)
-    bare = set(usual).difference(last.fields).issubset(BONE_VIEW)
-    box = whole(last) if bare else slab(last, facing(axes_of("oblique")[2])[0])
-    axis = next((axis for axis in range(3) if box.high[axis] - box.low[axis] < last.tissue.shape[axis]), 1)
-    origin, step = scale(last)
-    every, coarse = (stride(last.tissue.shape, most) for most in (detail.voxels, detail.samples))
+    slab_cut = usual_slab(last)
+    start = {"frame": len(frames) - 1, "field": field or "", "fieldAs": "wall", "level": USUAL_LEVEL}
+    strides = tuple(stride(last.tissue.shape, most) for most in (detail.samples, detail.voxels))
+    model = common(run, last, *strides) | {
+        "frames": frames,
+        "layers": layer_lines(held, frames, last),
+        "fields": [field_line(run, name, limits[name]) for name in limits],
+        "start": start | {"slices": [edge // 2 for edge in last.tissue.shape]},
+        "cut": slab_cut,
+        "slab": slab_cut,
+        "camera": camera_of("oblique"),
+        "most": MOST_DRAWN,
+        "blobs": store.shapes,
+        "notes": _notes(source, last, packer, steps, thinning, strides),
+    }
+    return model, store
+
+
+def entry(frame, packer: Packer) -> dict:
+    """What the page has to know of a frame: its time, numbers, and the keys of its arrays."""
+    usual, _ = choose(frame, None)
+    return {
+        "step": frame.step,
+        "minutes": frame.time,
+        "label": time_stamp(frame.time),
+        "caption": caption(frame, usual),
+        "counts": _counts(frame),
+        **packer.pack(frame),
+    }
+
+
+def usual_slab(frame) -> dict:
+    """The part that the still picture draws: its axis, and its first voxel and the one behind its last."""
+    usual, _ = choose(frame, None)
+    bare = set(usual).difference(frame.fields).issubset(BONE_VIEW)
+    box = whole(frame) if bare else slab(frame, facing(axes_of("oblique")[2])[0])
+    axis = next((axis for axis in range(3) if box.high[axis] - box.low[axis] < frame.tissue.shape[axis]), 1)
+    return {"axis": axis, "low": box.low[axis], "high": box.high[axis]}
+
+
+def common(run, frame, coarse: int, every: int) -> dict:
+    """What the page says of a run whatever it shows of it; fields are kept at every `coarse`-th voxel, the tissue at
+    every `every`-th.
+    """
+    origin, step = scale(frame)
+    shape = frame.tissue.shape
+    samples = {"stride": coarse, "shape": [-(-edge // coarse) for edge in shape]}
     record = run.record
-    model = {
+    return {
         "title": record["title"],
         "seed": record["seed"],
         "software": f"marrowsim {record['software']['marrowsim']}",
         "hash": record["hash"] or "",
         "scenario": _scenario(run),
-        "spacing": last.spacing,
-        "shape": list(last.tissue.shape),
+        "spacing": frame.spacing,
+        "shape": list(shape),
         "surface": {"origin": origin, "step": step},
         "tissue": {
             "stride": every,
-            "shape": [-(-edge // every) for edge in last.tissue.shape],
+            "shape": [-(-edge // every) for edge in shape],
             "enterable": [code for code in NAMES if IS_ENTERABLE[code]],
             "names": {code: NAMES[code].replace("_", " ") for code in NAMES},
             "codes": TISSUE_LAYERS,
         },
-        "samples": {"stride": coarse, "shape": [-(-edge // coarse) for edge in last.tissue.shape]},
-        "frames": frames,
-        "layers": _layers(held, frames, last),
-        "fields": [_field(source, name, limits[name]) for name in limits],
-        "field": field,
-        "cut": {"axis": axis, "low": box.low[axis], "high": box.high[axis]},
-        "cameras": {name: _camera(name) for name in CAMERAS},
-        "curves": _curves(run.readouts),
-        "blobs": store.shapes,
+        "samples": samples,
+        "mostSamples": MOST_SAMPLES,
+        "planes": samples,
+        "cameras": {name: camera_of(name) for name in CAMERAS},
+        "curves": curves_of(run.readouts),
         "ink": INK,
     }
-    model["notes"] = _notes(source, last, packer, steps, thinning, (coarse, every))
-    return model, store
 
 
 def _scenario(run) -> str:
@@ -140,7 +171,7 @@ def _counts(frame) -> dict[str, float]:
     return counts
 
 
-def _layers(held: Sequence[str], frames: Sequence[dict], frame) -> list[dict]:
+def layer_lines(held: Sequence[str], frames: Sequence[dict], frame) -> list[dict]:
     """The lines of the legend, by heading, with all that drawing needs."""
     lines = []
     for name, code in TISSUE_LAYERS.items():
@@ -201,21 +232,22 @@ def _line(heading, key, style, what, *, opacity=1.0, counted=False, on=True) -> 
     }
 
 
-def _field(source, name: str, limits: tuple[float, float]) -> dict:
+def field_line(run, name: str, limits: tuple[float, float]) -> dict:
     """A field: of the palette, or with the label and unit of the scenario where the palette has none."""
     style = palette.field_style(name)
     if name not in palette.FIELDS:
-        unit = source.unit(name)
-        style = palette.FieldStyle(style.colormap, "" if unit == "1" else unit, source.label(name))
+        kind = run.config.fields.get(name)
+        unit, label = (kind.unit, kind.label) if kind else ("1", name)
+        style = palette.FieldStyle(style.colormap, "" if unit == "1" else unit, label)
     colours = [to_hex(style.colormap(value)) for value in np.linspace(0, 1, SHADES)]
     return {"name": name, "label": style.label, "unit": style.unit, "limits": limits, "colours": colours}
 
 
-def _camera(name: str) -> dict:
+def camera_of(name: str | tuple[float, float]) -> dict:
     """A camera of plotly, with z up (seen from the very top, that would leave the picture's turn open), and the axis
     of the lattice that it looks along."""
-    azimuth, elevation = CAMERAS[name]
-    _, _, towards = axes_of((azimuth, min(elevation, STEEPEST)))
+    azimuth, elevation = CAMERAS[name] if isinstance(name, str) else name
+    _, _, towards = axes_of((azimuth, min(max(elevation, -STEEPEST), STEEPEST)))
     camera = {
         "eye": dict(zip("xyz", map(float, 1.35 * towards), strict=True)),
         "up": {"x": 0, "y": 0, "z": 1},
@@ -225,7 +257,7 @@ def _camera(name: str) -> dict:
     return {"camera": camera, "axis": facing(towards)[0]}
 
 
-def _curves(readouts: pd.DataFrame) -> dict | None:
+def curves_of(readouts: pd.DataFrame) -> dict | None:
     """The panels of readouts, at most `MOST_ROWS` rows of them, evenly."""
     chosen = curves.choose_panels(readouts)
     if not chosen:
@@ -269,12 +301,15 @@ def _notes(source, frame, packer, steps, thinning, strides) -> list[str]:
             notes.append(f"{label}: down to 1 of {share} cells (the numbers in the legend are of all)")
     if len(source.run.readouts) > MOST_ROWS:
         notes.append(f"readouts: {MOST_ROWS} of {len(source.run.readouts)} rows")
+    return notes + enlarged(frame)
+
+
+def enlarged(frame) -> list[str]:
+    """A note on the kinds of cells that are drawn larger than they are."""
     extent = max(frame.tissue.shape)
     large = [
         plural
         for kind, plural in PLURALS.items()
         if any(LEAST_SHARE[kind] * extent > 1.2 * style.size for style in palette.CELLS[kind].values())
     ]
-    if large:
-        notes.append(f"{', '.join(large)} are drawn larger than they are, to be seen")
-    return notes
+    return [f"{', '.join(large)} are drawn larger than they are, to be seen"] if large else []

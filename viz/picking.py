@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from marrowsim.viz.layers import TISSUE_LAYERS, Box
 
 # Samples of the ray a voxel edge.
 SAMPLES = 4
+
+SPOKEN = {"cxcr4": "CXCR4", "id": "cell"}
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,19 @@ def describe(frame, point, kind: str = "voxel", cell=None) -> Picked:
     for name, field in frame.fields.items():
         values[name] = (float(field[voxel]), palette.field_style(name).unit)
     return Picked(kind, tuple(float(at) for at in point), voxel, values)
+
+
+def spoken(values: Mapping[str, tuple[Any, str]]) -> list[tuple[str, str]]:
+    """Names and values of what was found as they are read: labels, three digits, units."""
+    return [
+        (SPOKEN.get(name, palette.field_style(name).label if name in palette.FIELDS else name), _text(*value))
+        for name, value in values.items()
+    ]
+
+
+def _text(value, unit: str) -> str:
+    text = f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{text} {unit}".strip()
 
 
 def pick(frame, origin, direction, box: Box, layers, groups, planes) -> Picked | None:

@@ -66,6 +66,15 @@ def shade(frame, name: str | None, limits: tuple[float, float] | None = None) ->
     return Shade(name, float(low), float(high))
 
 
+def lasting_limits(frames, name: str) -> tuple[float, float]:
+    """Colour limits of a field that hold for all of some frames; those in which it is the same everywhere do not count
+    unless it is so in the last one.
+    """
+    varying = [frame for frame in frames if name in frame.fields and np.ptp(frame.fields[name]) > 0]
+    shades = [shade(frame, name) for frame in varying or frames[-1:]]
+    return min(found.low for found in shades), max(found.high for found in shades)
+
+
 def pale(colour: str, strength: float) -> np.ndarray:
     """The colour mixed with white."""
     return strength * np.array(to_rgb(colour)) + (1 - strength)

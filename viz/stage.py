@@ -17,7 +17,7 @@ from marrowsim.tissues import BONE
 from marrowsim.viz import ingredients, meshes, palette
 from marrowsim.viz.cameras import Eye, facing
 from marrowsim.viz.description import Scene
-from marrowsim.viz.layers import TISSUE_LAYERS, Box, choose, field_of, groups, require_field, whole
+from marrowsim.viz.layers import TISSUE_LAYERS, Box, check_field, choose, field_of, groups, whole
 from marrowsim.viz.legend import Bar, Entry, colour_bar, legend_entries, level_entries, level_text, track_entries
 from marrowsim.viz.parts import extent_of, planes_of
 from marrowsim.viz.picking import Picked, pick
@@ -213,11 +213,10 @@ class Stage:
         """What of a scene can only be told with a frame: layers, field, box, tracks."""
         layers, notes = choose(frame, scene.layers)
         box = scene.cut(self._part or whole(frame), frame.spacing)
-        name = scene.field
-        require_field(frame, name)
+        check_field(frame, scene.field)
         if scene.tracks and self._tracks is None:
             raise RenderError(Fault("tracks need the frames of the run", given=", ".join(map(str, scene.tracks))))
-        name = name or field_of(frame, layers)
+        name = scene.field or field_of(frame, layers)
         shading = None if scene.field_as == "none" else shade(frame, name, scene.limits)
         self.layers, self.box, self.shading, self._told = layers, box, shading, notes
 

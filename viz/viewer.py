@@ -25,8 +25,8 @@ from marrowsim.viz.layers import ON_REQUEST, SLAB, present, whole
 from marrowsim.viz.legend import Bar, legend_entries, written
 from marrowsim.viz.panels import draw_legend, draw_orientation, draw_scale_bar, round_length
 from marrowsim.viz.parts import opened
-from marrowsim.viz.picking import Picked, describe
-from marrowsim.viz.sections import Shade, shade
+from marrowsim.viz.picking import Picked, describe, spoken
+from marrowsim.viz.sections import lasting_limits
 from marrowsim.viz.stage import Stage, new_plotter
 from marrowsim.viz.timeline import Timeline
 from marrowsim.viz.tracks import tracks_of
@@ -45,8 +45,6 @@ LEGEND_WIDTH = 430
 
 # Of a picture for the page (JPEG, %).
 QUALITY = 90
-
-SPOKEN = {"cxcr4": "CXCR4", "id": "cell"}
 
 
 class Viewer:
@@ -159,8 +157,7 @@ class Viewer:
         """Colour limits of a field that hold for the first and the last frame, and so for the way between them."""
         if name not in self._limits:
             ends = [self.timeline.frame(index) for index in (0, len(self.timeline) - 1)]
-            shades = [found for frame in ends if (found := _varying(frame, name))] or [shade(ends[-1], name)]
-            self._limits[name] = min(found.low for found in shades), max(found.high for found in shades)
+            self._limits[name] = lasting_limits(ends, name)
         return self._limits[name]
 
     # What is said beside it
@@ -254,10 +251,7 @@ class Viewer:
         voxel, spacing = self.chosen.voxel[::-1], self.frame.spacing
         centre = ", ".join(f"{(at + 0.5) * spacing:g}" for at in voxel)
         rows = [("voxel (x, y, z)", ", ".join(map(str, voxel))), ("centre (µm)", centre)]
-        values = [
-            (SPOKEN.get(name, palette.field_style(name).label if name in palette.FIELDS else name), _text(*value))
-            for name, value in self.chosen.values.items()
-        ]
+        values = spoken(self.chosen.values)
         own = len(values) - len(self.frame.fields) - ("bone change" in self.chosen.values) - 1
         return [{"name": name, "value": value} for name, value in [*values[:own], *rows, *values[own:]]]
 
@@ -323,15 +317,3 @@ def draw_scale(axes, bar: Bar) -> None:
     axes.set_yticks([])
     axes.tick_params(labelsize=8)
     axes.set_title(bar.title, fontsize=8.5, loc="left")
-
-
-def _varying(frame: Frame, name: str) -> Shade | None:
-    """The colour limits of a field in a frame; None where it is the same everywhere."""
-    values = frame.fields.get(name)
-    return None if values is None or values.min() == values.max() else shade(frame, name)
-
-
-def _text(value, unit: str) -> str:
-    """A value as it is read: three digits and its unit."""
-    text = f"{value:.3g}" if isinstance(value, float) else str(value)
-    return f"{text} {unit}".strip()

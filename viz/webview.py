@@ -55,6 +55,7 @@ class WebView:
         self._tasks: set[asyncio.Task] = set()
         self._rest: asyncio.TimerHandle | None = None
         self._asked = False
+        self._plays = 0
         self._busy = asyncio.Lock()
         with _no_arguments():
             self.server = get_server(f"marrowsim-{id(self)}", client_type="vue3")
@@ -231,18 +232,23 @@ class WebView:
 
     async def play(self) -> None:
         """From the present frame (or the first, from the last one) to the end, as fast as pictures come."""
+        self._plays += 1
+        own = self._plays
         with self.state:
             self.state.playing = not self.state.playing
         if self.state.playing and self.viewer.index == len(self.viewer.timeline) - 1:
+            await self._go_to(0)
+        while self.state.playing and own == self._plays and self.state.at < len(self.viewer.timeline) - 1:
+            await asyncio.gather(self._go_to(int(self.state.at) + 1), asyncio.sleep(PLAY_EVERY))
+        if own == self._plays:
             with self.state:
-                self.state.at = 0
-        while self.state.playing and self.state.at < len(self.viewer.timeline) - 1:
-            await asyncio.gather(self._catch_up(), asyncio.sleep(PLAY_EVERY))
-            if self.state.playing:
-                with self.state:
-                    self.state.at = int(self.state.at) + 1
+                self.state.playing = False
+
+    async def _go_to(self, index: int) -> None:
+        """Put the slider on a frame, and wait until it is shown."""
         with self.state:
-            self.state.playing = False
+            self.state.at = self._wanted = index
+        await self._catch_up()
 
     def _pick(self, x: float, y: float) -> None:
         """What stands under a place of the view, as shares of its width and height from the upper left corner."""

@@ -282,6 +282,12 @@ def view(
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser of this machine.")] = True,
     window: Annotated[bool, typer.Option("--window", help="A window of the desktop instead of a page.")] = False,
+    rendering: Annotated[
+        str,
+        typer.Option(
+            metavar="WHO", help="Who draws: browser (small frames, slow lines), server (large ones), auto by the size."
+        ),
+    ] = "auto",
 ) -> None:
     """Look at a run in 3D, also while it goes on: a page for your own browser, under a key of its own."""
     from marrowsim.cli.viewing import view_run  # noqa: PLC0415
@@ -290,7 +296,7 @@ def view(
         **{"layers": layers, "field": field, "field_as": field_as, "slices": slices, "levels": levels},
         **{"limits": limits, "clip": clip, "camera": camera, "tracks": track},
     }
-    view_run(folder, frame, scene, port=port, browser=browser, window=window)
+    view_run(folder, frame, scene, port=port, browser=browser, window=window, rendering=rendering)
 
 
 @app.command()

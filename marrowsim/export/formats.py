@@ -48,7 +48,11 @@ FORMATS = {
     ".ome.zarr": Format("marrowsim.export.ome_zarr:write", "OME-Zarr 0.5, for napari", (".ome.zarr",), ("zarr",)),
     ".nc": Format("marrowsim.export.netcdf:write", "NetCDF 4, for xarray", (".nc",), ("xarray", "h5netcdf")),
     ".html": Format(
-        "marrowsim.viz.page:write", "one page for any browser, without a server", (".html",), ("plotly",), "web"
+        "marrowsim.viz.page:write",
+        "one page for any browser, without a server",
+        (".html",),
+        ("plotly", "fast_simplification"),
+        "web",
     ),
     ".csv": Format("marrowsim.export.tables:write_csv", "table as text", (".csv",), tables=True),
     ".parquet": Format(

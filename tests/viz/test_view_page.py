@@ -54,7 +54,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(folder):
     """The page, served by the command."""
-    command = [sys.executable, "-P", "-m", "marrowsim", "view", str(folder), "--no-browser"]
+    command = [sys.executable, "-P", "-m", "marrowsim", "view", str(folder), "--no-browser", "--rendering", "server"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         yield server.stdout.readline().strip()
         server.terminate()
@@ -108,7 +108,8 @@ class Seen:
                 self.choose(name, value)
         for box in self.page.locator("[data-layer]").all():
             box.set_checked(box.get_attribute("data-layer") not in ON_REQUEST)
-        self.page.locator("[data-name=at]").fill("2")
+        if self.page.inner_text(".time") != "0 d 4 h":
+            self.page.locator("[data-name=at]").fill("2")
         self.page.get_by_role("button", name="oblique").click()
         return self.settled()
 
@@ -117,16 +118,22 @@ class Seen:
         return dict(zip(cells[::2], cells[1::2], strict=True))
 
 
-@pytest.fixture
-def seen(browser, address):
+@pytest.fixture(scope="module")
+def opened(browser, address):
     page = browser.new_page(viewport={"width": 1300, "height": 800})
     seen = Seen(page)
     page.goto(address)
     page.wait_for_selector(".picture")
-    seen.restore()
-    yield seen
-    assert seen.errors == []
-    page.close()
+    seen.settled()
+    return seen
+
+
+@pytest.fixture
+def seen(opened):
+    """The page as it was at first."""
+    opened.restore()
+    yield opened
+    assert opened.errors == []
 
 
 def near(picture, colour, most=40):
@@ -180,6 +187,26 @@ def test_the_slider_shows_another_frame(seen, folder):
     assert not ((first["type"] == "tumour") & first["x"].notna()).any()
     assert near(picture, palette.CELLS["tumour"]["arrested"].colour, 25) == 0
     assert not any("Tumour" in row for row in seen.page.locator(".row .name").all_inner_texts())
+
+
+def test_play_goes_through_the_frames_and_stops(seen):
+    page, last = seen.page, seen.source
+    page.evaluate(
+        """() => {
+          const watched = { ".time": "times", "[data-name=play]": "labels" };
+          for (const [place, name] of Object.entries(watched)) {
+            window[name] = [];
+            const found = document.querySelector(place), note = () => window[name].push(found.textContent);
+            new MutationObserver(note).observe(found, { childList: true, characterData: true, subtree: true });
+          }
+        }"""
+    )
+    page.locator("[data-name=play]").click()
+    page.wait_for_function("() => window.labels.at(-1) === 'play'", timeout=30_000)
+    assert page.evaluate("() => window.labels") == ["pause", "play"]
+    assert page.evaluate("() => window.times") == ["0 d 0 h", "0 d 2 h", "0 d 4 h"]
+    assert page.locator("[data-name=at]").input_value() == "2"
+    assert seen.source == last  # the last frame's picture, as it was before
 
 
 def test_a_layer_that_is_switched_off_leaves_and_the_rest_stays(seen):

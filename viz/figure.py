@@ -21,11 +21,11 @@ from marrowsim.viz.files import size_faults, target_faults, write_figure
 from marrowsim.viz.labels import draw_labels
 from marrowsim.viz.layers import (
     census,
+    check_field,
     choose,
     count_in_soft_tissue,
     field_of,
     middle,
-    check_field,
     whole,
 )
 from marrowsim.viz.legend import Entry, colour_bar, legend_entries

@@ -78,7 +78,8 @@ const embedded = {
 
 async function asked(path) {
   let answer;
-  try { answer = await fetch(path); } catch { throw new Error("the server does not answer; start marrowsim view again, or mend the connection to it"); }
+  // With the key of the page's own address: inside a notebook of another address browsers send no cookies.
+  try { answer = await fetch(path + location.search); } catch { throw new Error("the server does not answer; start marrowsim view again, or mend the connection to it"); }
   if (!answer.ok) throw new Error((await answer.text()).trim() || `the server says ${answer.status}`);
   return answer;
 }

@@ -18,6 +18,9 @@ from marrowsim.storage.frames import SUFFIX
 LOCK = ".lock"
 FILES = ("run.json", "scenario.toml", "geometry.h5", "readouts.csv", "run.log", "picture.png", "bone.png", LOCK)
 FOLDERS = {"frames": SUFFIX, "checkpoints": ".h5"}
+CODE = "extensions"
+"""Folder of the Python files that the scenario names, where it does."""
+ALL_FOLDERS = {**FOLDERS, CODE: ".py"}
 
 
 def require_free(path: str | Path, *, overwrite: bool = False) -> None:
@@ -62,8 +65,8 @@ def _ours(item: Path, folder: Path) -> bool:
     parts = item.relative_to(folder).parts
     if len(parts) == 1:
         scratch = parts[0].startswith(".") and parts[0].endswith(".tmp")
-        return scratch or parts[0] in FILES or (parts[0] in FOLDERS and item.is_dir())
-    suffixes = (FOLDERS.get(parts[0], "/"), ".tmp")
+        return scratch or parts[0] in FILES or (parts[0] in ALL_FOLDERS and item.is_dir())
+    suffixes = (ALL_FOLDERS.get(parts[0], "/"), ".tmp")
     return len(parts) == 2 and item.is_file() and item.name.endswith(suffixes)
 
 
@@ -94,10 +97,16 @@ def locked(path: Path) -> FileLock:
     return lock
 
 
-def write_scenario(path: Path, config: Config) -> None:
-    """Write a fully resolved scenario; it loads to an equal configuration."""
+def write_scenario(folder: Path, config: Config) -> None:
+    """Write a fully resolved scenario, and the code of its extensions beside it; it loads to an equal configuration."""
+    scenario = config.resolved()
+    for item in scenario.get(CODE, []):
+        file = folder / CODE / item.pop("name")
+        file.parent.mkdir(exist_ok=True)
+        write_atomically(file, item.pop("source"))
+        item["file"] = f"{CODE}/{file.name}"
     text = "# The scenario of this run, with every default and in canonical units.\n"
-    write_atomically(path, text + tomli_w.dumps(config.resolved()))
+    write_atomically(folder / "scenario.toml", text + tomli_w.dumps(scenario))
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from pydantic import ValidationError
+
 from marrowsim import catalogue
 from marrowsim.config.faults import Places
 from marrowsim.config.own_process import Extension, KeptSection, OwnProcess, OwnReadout
@@ -24,7 +26,7 @@ from marrowsim.errors import Fault, ScenarioError, nearest
 from marrowsim.parameters import ParameterSet
 
 KEY = "extensions"
-FORMS = '"file.py", beside the scenario'
+FORMS = 'the path of a Python file, such as "radiotherapy.py"'
 PROCESS = "a class that derives from marrowsim.OwnProcess, with a name and update(state, clock)"
 
 
@@ -70,14 +72,14 @@ def load_extensions(data: Mapping[str, Any], known: Mapping[str, Any], places: P
     places : where keys stand, for messages.
     code : whether the files may be run; if not, sections of their processes are taken as they stand.
     """
-    entries = data.get(KEY, [])
-    if not isinstance(entries, list):
-        return Loaded([], {}, {}, [Fault("this is not a list", f"[{FORMS}]", repr(entries), where=places((KEY,)))])
+    entries = data.get(KEY) or []
     extensions: list[Extension] = []
     processes: dict[str, type[ParameterSet]] = {}
     arrows: dict[str, Any] = {}
     faults: list[Fault] = []
-    for number, entry in enumerate(entries):
+    if not isinstance(entries, list):
+        faults.append(Fault("this is not a list", '["radiotherapy.py"]', repr(entries), where=places((KEY,))))
+    for number, entry in enumerate(entries if not faults else []):
         try:
             extension = _read(entry, places((KEY, str(number))))
             if extension.name in [other.name for other in extensions]:
@@ -160,7 +162,7 @@ def _processes(extension: Extension) -> list[type[OwnProcess]]:
         line = next((item.lineno for item in reversed(traceback.extract_tb(error.__traceback__))
                      if item.filename == name), None)  # fmt: skip
         remedy = "install it wherever the scenario is run" if isinstance(error, ImportError) else "mend the file"
-        given = f"{type(error).__name__}: {error}"
+        given = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         raise _refusal("the extension cannot be loaded", "", given, remedy, f"{name}:{line}") from None
     found = [
         item for item in vars(module).values()
@@ -181,6 +183,15 @@ def _class_faults(process: type[OwnProcess], where: str) -> list[Fault]:
         faults.append(Fault("the process has no name", 'name: ClassVar[str] = "<word>"', repr(name), where=where))
     if not callable(getattr(process, "update", None)):
         faults.append(Fault("the process does nothing", "a method update(self, state, clock)", where=where))
+    try:
+        process.model_validate({})
+    except ValidationError as error:
+        wrong = [item for item in error.errors(include_url=False) if item["type"] != "missing"]
+        faults += [
+            Fault(item["msg"], str(item.get("ctx", {}).get("allowed", "")), repr(item["input"]), "mend the default",
+                  ".".join(map(str, (where, *item["loc"]))))
+            for item in wrong
+        ]  # fmt: skip
     readouts = process.readouts
     if not isinstance(readouts, tuple) or not all(isinstance(item, OwnReadout) for item in readouts):
         faults.append(Fault("readouts are not declared as such", "a tuple of OwnReadout", repr(readouts), where=where))

@@ -33,8 +33,9 @@ class OwnProcess(ParameterSet):
     """A process that a scenario brings: derive from it in a file that `extensions` of the scenario names.
 
     Its parameters are fields, each with a unit and declared by `marrowsim.parameter`: they are the section
-    `[processes.<name>]` of the scenario. Derived classes have a method `update(state, clock)`, called once a step, which
-    changes the `State` in place, and may have `prepare(state, clock)`, called once before the first step of a new run.
+    `[processes.<name>]` of the scenario. Derived classes have a method `update(state, clock)`, called once a step,
+    which changes the `State` in place, and may have `prepare(state, clock)`, called once before the first step of a
+    new run.
 
     Attributes
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -100,13 +101,19 @@ def locked(path: Path) -> FileLock:
 def write_scenario(folder: Path, config: Config) -> None:
     """Write a fully resolved scenario, and the code of its extensions beside it; it loads to an equal configuration."""
     scenario = config.resolved()
+    write_code(folder, scenario)
     for item in scenario.get(CODE, []):
-        file = folder / CODE / item.pop("name")
-        file.parent.mkdir(exist_ok=True)
-        write_atomically(file, item.pop("source"))
-        item["file"] = f"{CODE}/{file.name}"
+        del item["source"]
+        item["file"] = f"{CODE}/{item.pop('name')}"
     text = "# The scenario of this run, with every default and in canonical units.\n"
     write_atomically(folder / "scenario.toml", text + tomli_w.dumps(scenario))
+
+
+def write_code(folder: Path, scenario: Mapping[str, Any]) -> None:
+    """Write the Python files of a resolved scenario into a folder below this one, where it has any."""
+    for item in scenario.get(CODE, []):
+        (folder / CODE).mkdir(exist_ok=True)
+        write_atomically(folder / CODE / item["name"], item["source"])
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:

@@ -86,7 +86,7 @@ CLASS = "culling.py: Culling"
         ('"culling->tumour"', '"CXCR4"', "there is an arrow of that name", CLASS),
         ('"processes.culling.rate"', '"rate"', "the arrow 'culling->tumour' does not say what it sets", CLASS),
         ("),)\n    arrows", "),) * 2\n    arrows", "two readouts of one name", CLASS),
-        ('ms.OwnReadout("lost"', '("lost", ("lost"', "readouts are not declared as such", CLASS),
+        ('ms.OwnReadout("lost"', 'print("lost"', "readouts are not declared as such", CLASS),
     ],
 )  # fmt: skip
 def test_code_that_is_refused(change, old, new, what, where):

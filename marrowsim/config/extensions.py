@@ -108,10 +108,15 @@ def _read(entry: Any, where: str) -> Extension:
     """The file of one entry: a path, or a table of a resolved scenario with its digest."""
     table = entry if isinstance(entry, dict) else {"file": entry}
     allowed = f"{FORMS}, or a table with sha256, and file or name and source"
-    if not all(isinstance(value, str) for value in table.values()) or set(table) not in (
-        {"file"},
-        {"file", "sha256"},
-        {"name", "sha256", "source"},
+    if (
+        not all(isinstance(value, str) for value in table.values())
+        or set(table)
+        not in (
+            {"file"},
+            {"file", "sha256"},
+            {"name", "sha256", "source"},
+        )
+        or Path(table.get("name", "")).name != table.get("name", "")
     ):
         raise _refusal("this names no Python file", allowed, repr(entry), "", where)
     name, source = table.get("name"), table.get("source")
@@ -180,7 +185,7 @@ def _class_faults(process: type[OwnProcess], where: str) -> list[Fault]:
     faults = []
     name = getattr(process, "name", None)
     if not (isinstance(name, str) and name.isidentifier() and name.islower()):
-        faults.append(Fault("the process has no name", 'name: ClassVar[str] = "<word>"', repr(name), where=where))
+        faults.append(Fault("the process has no name", 'name = "<word of small letters>"', repr(name), where=where))
     if not callable(getattr(process, "update", None)):
         faults.append(Fault("the process does nothing", "a method update(self, state, clock)", where=where))
     try:
@@ -197,9 +202,14 @@ def _class_faults(process: type[OwnProcess], where: str) -> list[Fault]:
         faults.append(Fault("readouts are not declared as such", "a tuple of OwnReadout", repr(readouts), where=where))
     elif len({item.name for item in readouts}) < len(readouts):
         faults.append(Fault("two readouts of one name", given=", ".join(item.name for item in readouts), where=where))
+    if not isinstance(process.arrows, Mapping):
+        faults.append(
+            Fault("arrows are not declared as such", "what each sets, by name", repr(process.arrows), where=where)
+        )
+        return faults
     for arrow, entry in process.arrows.items():
         whole = isinstance(entry, Mapping) and set(entry) == {"meaning", "set"} and isinstance(entry["set"], Mapping)
-        if not whole or not all(key.count(".") >= 2 for key in entry["set"]):
+        if not whole or not all(str(key).count(".") >= 2 for key in entry["set"]):
             allowed = '{"meaning": "...", "set": {"processes.<name>.<parameter>": <value>}}'
             faults.append(Fault(f"the arrow '{arrow}' does not say what it sets", allowed, repr(entry), where=where))
     return faults
@@ -218,14 +228,17 @@ def _require_new(
 
 
 def _placing_faults(own: Mapping[str, type[OwnProcess]], known: Mapping[str, Any]) -> list[Fault]:
-    """A process comes after one that there is."""
-    placed, waiting = {None, *known}, list(own.values())
+    """A process comes after one that there is, and does not part those that take sub-steps together."""
+    together = [name for name, process in known.items() if getattr(process, "interleaved", False)]
+    names = [name for name in (*known, *own) if name not in together[:-1]]
+    placed, waiting = {None, *known}.difference(together[:-1]), list(own.values())
     while ready := [process for process in waiting if process.after in placed]:
         placed |= {process.name for process in ready}
         waiting = [process for process in waiting if process not in ready]
-    names = [*known, *own]
-    return [
-        Fault("there is no such process to come after", ", ".join(names), repr(process.after),
-              nearest(str(process.after), names), f"{process.name}: after")
-        for process in waiting
-    ]  # fmt: skip
+    faults = []
+    for process in waiting:
+        what, remedy = "there is no such process to come after", nearest(str(process.after), names)
+        if process.after in together:
+            what, remedy = "these processes take sub-steps together", f"after = '{together[-1]}'"
+        faults.append(Fault(what, ", ".join(names), repr(process.after), remedy, f"{process.name}: after"))
+    return faults

@@ -4,7 +4,7 @@ import pytest
 
 CODE = '''
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import numpy as np
 
@@ -16,11 +16,11 @@ from marrowsim.units import In, Rate
 class Culling(ms.OwnProcess):
     """Tumour cells are lost at a rate that a dose scales."""
 
-    name: ClassVar = "culling"
-    after: ClassVar = "cycle"
-    readouts: ClassVar = (
+    name = "culling"
+    after = "cycle"
+    readouts = (
         ms.OwnReadout("lost", "events", "since the start", lambda state: state.tallies.get("culled:tumour", 0)),)
-    arrows: ClassVar = {"culling->tumour": {"meaning": "cells are lost", "set": {"processes.culling.rate": "0 /h"}}}
+    arrows = {"culling->tumour": {"meaning": "cells are lost", "set": {"processes.culling.rate": "0 /h"}}}
 
     rate: Rate = ms.parameter("0.3 /h", "rate of loss at 1 Gy", symbol="k", span="0.1-1 /h", source="made up", mark="E")
     dose: Annotated[float, In("Gy")] = ms.parameter("1 Gy", "scale of the rate")

@@ -78,11 +78,13 @@ CLASS = "culling.py: Culling"
         ("import numpy as np", "import nothing_of_the_kind", "the extension cannot be loaded", "culling.py:5"),
         ('mark="E"', 'mark="X"', "the extension cannot be loaded", "culling.py:21"),
         ("(ms.OwnProcess)", "", "the extension has no process", "culling.py"),
-        ('name: ClassVar = "culling"', "", "the process has no name", CLASS),
+        ('name = "culling"', "", "the process has no name", CLASS),
         (' = "culling"', ' = "cycle"', "the program has a process of that name", CLASS),
         ("def update", "def updates", "the process does nothing", CLASS),
         ('"1 Gy", "scale', '"1 s", "scale', "'1 s' is not a quantity in Gy", f"{CLASS}.dose"),
         (' = "cycle"', ' = "cicle"', "there is no such process to come after", "culling: after"),
+        (' = "cycle"', ' = "niche"', "these processes take sub-steps together", "culling: after"),
+        ('"0 /h"}}}', '"0 /h"}}}.keys()', "arrows are not declared as such", CLASS),
         ('"culling->tumour"', '"CXCR4"', "there is an arrow of that name", CLASS),
         ('"processes.culling.rate"', '"rate"', "the arrow 'culling->tumour' does not say what it sets", CLASS),
         ("),)\n    arrows", "),) * 2\n    arrows", "two readouts of one name", CLASS),
@@ -103,6 +105,9 @@ def test_names_and_values_that_are_refused(here):
     assert word.what == "this is not a list"
     (number,) = faults_of(extensions=[3])
     assert number.what == "this names no Python file"
+    table = {"name": "../culling.py", "sha256": "", "source": ""}
+    (elsewhere,) = faults_of(extensions=[table])
+    assert elsewhere.what == "this names no Python file"
     (twice,) = faults_of(extensions=["culling.py", "culling.py"])
     assert twice.what == "two extensions of one name"
     (unit,) = faults_of(**{"processes.culling.dose": "1 um"})

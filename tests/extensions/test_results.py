@@ -128,6 +128,17 @@ def test_a_run_folder_holds_the_code(whole, here):
     invoke("run", "whole/scenario.toml", "-o", "again", "--no-picture", "--overwrite")
 
 
+def test_comparing_runs_tells_code_apart(whole, here, change):
+    change("self.rate * self.dose", "2 * self.rate * self.dose")
+    invoke("run", "dish.toml", "-o", "other", "--no-picture")
+    said = invoke("compare", "whole", "other", code=1).stdout
+    digests = [
+        json.loads((here / name / "run.json").read_text())["extensions"]["culling.py"] for name in ("whole", "other")
+    ]
+    assert f"scenario: extensions.culling.py: {digests[0]} and {digests[1]}" in said
+    assert "import numpy" not in said
+
+
 def test_changed_code_is_refused(whole):
     kept = whole / "extensions/culling.py"
     text = kept.read_text()

@@ -27,6 +27,8 @@ from marrowsim.parameters import ParameterSet
 
 KEY = "extensions"
 FORMS = 'the path of a Python file, such as "radiotherapy.py"'
+SHAPES = ({"file"}, {"file", "sha256"}, {"name", "sha256", "source"})
+"""Keys of an entry: a path alone; as in run folders; as in resolved scenarios."""
 PROCESS = "a class that derives from marrowsim.OwnProcess, with a name and update(state, clock)"
 
 
@@ -95,7 +97,8 @@ def load_extensions(data: Mapping[str, Any], known: Mapping[str, Any], places: P
     faults += _placing_faults(processes, known) if not faults else []
     if entries and (faults or not code):
         given = data.get("processes")
-        own = set(given if isinstance(given, dict) else {}) - set(known) - set(processes)
+        given = given if isinstance(given, dict) else {}
+        own = [name for name in given if name not in known and name not in processes]
         return Loaded(extensions, processes | dict.fromkeys(own, KeptSection), None, faults)
     return Loaded(extensions, processes, arrows, faults)
 
@@ -108,16 +111,8 @@ def _read(entry: Any, where: str) -> Extension:
     """The file of one entry: a path, or a table of a resolved scenario with its digest."""
     table = entry if isinstance(entry, dict) else {"file": entry}
     allowed = f"{FORMS}, or a table with sha256, and file or name and source"
-    if (
-        not all(isinstance(value, str) for value in table.values())
-        or set(table)
-        not in (
-            {"file"},
-            {"file", "sha256"},
-            {"name", "sha256", "source"},
-        )
-        or Path(table.get("name", "")).name != table.get("name", "")
-    ):
+    named = set(table) in SHAPES and all(isinstance(value, str) for value in table.values())
+    if not named or Path(table.get("name", "")).name != table.get("name", ""):
         raise _refusal("this names no Python file", allowed, repr(entry), "", where)
     name, source = table.get("name"), table.get("source")
     if source is None:
@@ -186,6 +181,8 @@ def _class_faults(process: type[OwnProcess], where: str) -> list[Fault]:
     name = getattr(process, "name", None)
     if not (isinstance(name, str) and name.isidentifier() and name.islower()):
         faults.append(Fault("the process has no name", 'name = "<word of small letters>"', repr(name), where=where))
+    if process.after is not None and not isinstance(process.after, str):
+        faults.append(Fault("after names no process", 'after = "<process>"', repr(process.after), where=where))
     if not callable(getattr(process, "update", None)):
         faults.append(Fault("the process does nothing", "a method update(self, state, clock)", where=where))
     try:
@@ -198,8 +195,16 @@ def _class_faults(process: type[OwnProcess], where: str) -> list[Fault]:
             for item in wrong
         ]  # fmt: skip
     readouts = process.readouts
-    if not isinstance(readouts, tuple) or not all(isinstance(item, OwnReadout) for item in readouts):
-        faults.append(Fault("readouts are not declared as such", "a tuple of OwnReadout", repr(readouts), where=where))
+    declared = isinstance(readouts, tuple) and all(isinstance(item, OwnReadout) for item in readouts)
+    if not declared or not all(callable(item.measure) for item in readouts):
+        faults.append(
+            Fault(
+                "readouts are not declared as such",
+                "a tuple of OwnReadout, with functions of the state",
+                repr(readouts),
+                where=where,
+            )
+        )
     elif len({item.name for item in readouts}) < len(readouts):
         faults.append(Fault("two readouts of one name", given=", ".join(item.name for item in readouts), where=where))
     if not isinstance(process.arrows, Mapping):

@@ -83,6 +83,8 @@ CLASS = "culling.py: Culling"
         ("def update", "def updates", "the process does nothing", CLASS),
         ('"1 Gy", "scale', '"1 s", "scale', "'1 s' is not a quantity in Gy", f"{CLASS}.dose"),
         (' = "cycle"', ' = "cicle"', "there is no such process to come after", "culling: after"),
+        (' = "cycle"', ' = ["cycle"]', "after names no process", CLASS),
+        ('lambda state: state.tallies.get("culled:tumour", 0)', "0", "readouts are not declared as such", CLASS),
         (' = "cycle"', ' = "niche"', "these processes take sub-steps together", "culling: after"),
         ('"0 /h"}}}', '"0 /h"}}}.keys()', "arrows are not declared as such", CLASS),
         ('"culling->tumour"', '"CXCR4"', "there is an arrow of that name", CLASS),

@@ -10,7 +10,8 @@ import hashlib
 import linecache
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,10 +23,11 @@ from pydantic import ValidationError
 from marrowsim import catalogue
 from marrowsim.config.faults import Places
 from marrowsim.config.own_process import Extension, KeptSection, OwnProcess, OwnReadout
-from marrowsim.errors import Fault, ScenarioError, nearest
+from marrowsim.errors import Fault, MarrowsimError, ScenarioError, nearest
 from marrowsim.parameters import ParameterSet
 
 KEY = "extensions"
+MODULE = "marrowsim_extension_"
 FORMS = 'the path of a Python file, such as "radiotherapy.py"'
 SHAPES = ({"file"}, {"file", "sha256"}, {"name", "sha256", "source"})
 """Keys of an entry: a path alone; as in run folders; as in resolved scenarios."""
@@ -137,7 +139,7 @@ def _read(entry: Any, where: str) -> Extension:
 def _module(name: str, source: str) -> ModuleType:
     """The file as a module; the same one for the same text, so that its classes are the same."""
     digest = hashlib.sha256(f"{name} {source}".encode()).hexdigest()
-    module = ModuleType(f"marrowsim_extension_{digest[:16]}")
+    module = ModuleType(f"{MODULE}{digest[:16]}")
     module.__file__ = name
     # Tracebacks, and docstrings of attributes, look for the lines here.
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
@@ -148,6 +150,33 @@ def _module(name: str, source: str) -> ModuleType:
         del sys.modules[module.__name__]
         raise
     return module
+
+
+@contextmanager
+def failures_told() -> Iterator[None]:
+    """What goes wrong in the code of an extension, as an error with its line.
+
+    Raises
+    ------
+    MarrowsimError
+        From the error that it tells of. Errors of other code are left as they are.
+    """
+    try:
+        yield
+    except MarrowsimError:
+        raise
+    except Exception as error:
+        places = [
+            f"{frame.f_code.co_filename}:{line}"
+            for frame, line in traceback.walk_tb(error.__traceback__)
+            if frame.f_globals.get("__name__", "").startswith(MODULE)
+        ]
+        if not places:
+            raise
+        given, remedy = f"{type(error).__name__}: {error}", "mend it, and start a new run with it"
+        raise MarrowsimError(
+            Fault("the code of the extension failed", given=given, remedy=remedy, where=places[-1])
+        ) from error
 
 
 def _processes(extension: Extension) -> list[type[OwnProcess]]:

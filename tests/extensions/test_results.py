@@ -195,6 +195,24 @@ def test_points_that_fail_say_why(doses, change):
     failures = ms.sweep(doses, processes=1).failures
     assert len(failures) == 3
     assert failures["failure"].str.contains("no_such_thing").all()
+    assert failures["failure"].str.contains("the code of the extension failed").all()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("= np.flatnonzero(chance", "= np.no_such_thing(chance"),
+        ("def update", "def prepare(self, state, clock):\n        state.no_such_thing()\n\n    def update"),
+        ("state.tallies.get", "state.no_such_thing"),
+    ],
+)
+def test_code_that_fails_is_told_with_its_line(here, change, old, new):
+    """And is not taken for a mistake of the program."""
+    change(old, new)
+    lines = (here / "culling.py").read_text().splitlines()
+    (line,) = (number for number, text in enumerate(lines, start=1) if "no_such_thing" in text)
+    said = invoke("run", "dish.toml", "-o", "run", "--no-picture", code=2).output
+    assert f"culling.py:{line}: the code of the extension failed" in said
 
 
 def test_an_experiment_with_it_in_arms(here):

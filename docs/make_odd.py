@@ -136,7 +136,7 @@ def parameters() -> str:
     rows = [
         [f"`{line.key}`", line.symbol, f"{line.value} {line.unit}".removesuffix(" 1"), line.range, line.mark,
          f"{line.meaning}; {line.source}" if line.source else line.meaning]
-        for line in all_records()
+        for line in all_records({})
     ]  # fmt: skip
     return table(["parameter", "symbol", "value", "range", "mark", "meaning; source"], rows)
 

@@ -12,6 +12,8 @@ import numpy as np
 from marrowsim import tissues
 from marrowsim._engine import census
 from marrowsim.bone_readouts import BONE_READOUTS, BoneCensus, BoneReadout
+from marrowsim.config import OwnProcess
+from marrowsim.field_summary import summary
 from marrowsim.processes.circulation import LEFT, SEEDED
 from marrowsim.processes.cycle import HEALTHY_OUTPUT, haematopoietic_output
 from marrowsim.state import State, Status
@@ -323,7 +325,7 @@ SITES = ((MARROW, ""), (SOFT, " in soft tissue"))
 
 
 def measure_readouts(state: State) -> dict[str, Any]:
-    """One row of readouts.csv: time first, then `READOUTS`, the drugs that are dosed, then every field.
+    """One row of readouts.csv: time first, then `READOUTS`, drugs that are dosed, every field, processes of extensions.
 
     Field columns are `<field> mean (<unit>)`, `<field> p05 (<unit>)`, `<field> p95 (<unit>)`, over marrow
     voxels; `<field> in soft tissue mean (<unit>)` and so on where there is soft tissue; and the diagnostics of
@@ -346,7 +348,17 @@ def measure_readouts(state: State) -> dict[str, Any]:
                     f"{name}{words} p95 ({field.unit})": high,
                 }
     row |= {f"{name} (1)": value for name, value in sorted(state.diagnostics.items())}
-    return row
+    return row | own_readouts(state)
+
+
+def own_readouts(state: State) -> dict[str, float]:
+    """What processes of extensions that are enabled measure, as `<process>: <name> (<unit>)`."""
+    return {
+        f"{process.name}: {readout.name} ({readout.unit})": float(readout.measure(state))
+        for process in state.config.processes.values()
+        if isinstance(process, OwnProcess) and process.enabled
+        for readout in process.readouts
+    }
 
 
 def drug_levels(state: State) -> dict[str, float]:
@@ -360,47 +372,3 @@ def drug_levels(state: State) -> dict[str, float]:
         if drug.bone_share:
             levels[f"{name} in bone (nM)"] = float(drug.bone_level(state.records.get("drugs/bone", none)[number]))
     return levels
-
-
-def summary(values: np.ndarray, tissue: np.ndarray, code: int, percents: tuple[float, ...]) -> tuple[float, ...]:
-    """Mean and percentiles of a field in one tissue, as NumPy's but without a copy of the field.
-
-    Parameters
-    ----------
-    values : float32, shape (nz, ny, nx)
-    tissue : uint8, shape (nz, ny, nx)
-    percents : 0 to 100; between two values the percentile is interpolated linearly.
-
-    Returns
-    -------
-    tuple of float : NaN where the tissue does not occur, or a value is NaN.
-    """
-    counts, total = census.spectrum(values, tissue, code)
-    number = int(counts.sum())
-    if number == 0 or np.isnan(total):
-        return (float("nan"),) * (1 + len(percents))
-    places = [(number - 1) * percent / 100.0 for percent in percents]
-    wanted = sorted({min(int(place) + above, number - 1) for place in places for above in (0, 1)})
-    ordered = dict(zip(wanted, _order_statistics(values, tissue, code, counts, wanted), strict=True))
-    found = [total / number]
-    for place in places:
-        below, above = ordered[int(place)], ordered[min(int(place) + 1, number - 1)]
-        found.append(below + (above - below) * (place - int(place)))
-    return tuple(found)
-
-
-def _order_statistics(values, tissue, code, counts, wanted: list[int]) -> list[float]:
-    """The values at some places of the sorted order, from the `counts` of `census.spectrum`."""
-    ends = np.cumsum(counts)
-    upper = np.searchsorted(ends, wanted, side="right")
-    kept = np.unique(upper)
-    row = np.full(counts.size, len(kept), dtype=np.uint8)
-    row[kept] = np.arange(len(kept))
-    inner = np.cumsum(census.spectrum_within(values, tissue, code, row, len(kept)), axis=1)
-    found = []
-    for place, half in zip(wanted, upper, strict=True):
-        lower = np.searchsorted(inner[row[half]], place - (ends[half] - counts[half]), side="right")
-        rank = np.uint32((int(half) << 16) | int(lower))
-        bits = rank ^ np.uint32(0x80000000) if rank >> 31 else ~rank
-        found.append(float(bits.view(np.float32)))
-    return found

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from marrowsim.config import Config, load_config
+from marrowsim.config.extensions import failures_told
 from marrowsim.errors import Fault, MarrowsimError, nearest
 from marrowsim.geometry.build import Geometry, build_geometry
 from marrowsim.processes import PROCESSES
@@ -74,9 +75,10 @@ class Simulation:
         self._rows = list(history)
         self.state = state or seeded_state(config, self.geometry)
         if state is None:
-            for process in self.schedule:
-                if hasattr(process, "prepare"):
-                    process.prepare(self.state, self._clock())
+            with failures_told():
+                for process in self.schedule:
+                    if hasattr(process, "prepare"):
+                        process.prepare(self.state, self._clock())
 
     @classmethod
     def from_scenario(
@@ -136,9 +138,16 @@ class Simulation:
         days, steps : how far; up to the scenario's duration where neither is given.
         recorders : what writes the state down when due.
         progress : called with steps done and steps to do, after every step.
+
+        Raises
+        ------
+        MarrowsimError
+            Where the code of an extension failed.
         """
-        todo = self._steps(days, steps)
-        recorders = tuple(recorders)
+        with failures_told():
+            self._run(self._steps(days, steps), tuple(recorders), progress)
+
+    def _run(self, todo: int, recorders: tuple[Recorder, ...], progress: Callable[[int, int], None] | None) -> None:
         if self.state.step == 0 and not self._rows:
             self._record(recorders)
         for done in range(todo):

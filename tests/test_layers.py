@@ -12,7 +12,7 @@ LAYERS = [
     {"parameters", "tissues", "catalogue", "scenarios"},
     {"config"},
     {"_engine"},
-    {"pockets", "fieldinputs", "fieldsolver", "bone_morphometry", "bone_surface"},
+    {"pockets", "fieldinputs", "fieldsolver", "field_summary", "bone_morphometry", "bone_surface"},
     {"geometry"},
     {"state", "seeding"},
     {"processes", "readouts", "bone_readouts", "vicious_cycle"},

@@ -8,7 +8,8 @@ import pytest
 from scipy import ndimage
 
 from marrowsim._engine import census
-from marrowsim.readouts import measure_readouts, rows_near_slots, summary
+from marrowsim.field_summary import summary
+from marrowsim.readouts import measure_readouts, rows_near_slots
 from marrowsim.simulation import Simulation
 from marrowsim.state import Status
 

@@ -24,7 +24,6 @@ from marrowsim.cli.options import (
     Limits,
     Picture,
     Scenario,
-    Scheduler,
     Seed,
     Settings,
     Slices,
@@ -34,6 +33,7 @@ from marrowsim.cli.options import (
     Voxel,
     overrides_of,
 )
+from marrowsim.cli.studies import studies
 from marrowsim.scenarios import SCENARIOS
 
 EXPORTS = ".html, .pvd, .vtkhdf, .ome.zarr, .nc, .csv, .parquet"
@@ -157,6 +157,9 @@ def compare(
 @app.command()
 @guarded
 def parameters(
+    scenario: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Add what the extensions of this scenario bring.")
+    ] = None,
     json: Json = False,
     arrows: Annotated[bool, typer.Option("--arrows", help="List the arrows that `knockouts` can switch off.")] = False,
     presets: Annotated[bool, typer.Option("--presets", help="List the sets of values to start from.")] = False,
@@ -164,9 +167,12 @@ def parameters(
     """List every default: symbol, value, unit, range, source, mark."""
     from marrowsim.cli.parameters import print_arrows, print_parameters, print_presets  # noqa: PLC0415
 
-    chosen = [print_arrows] * arrows + [print_presets] * presets
-    for show in chosen or [print_parameters]:
-        show(as_json=json)
+    if arrows:
+        print_arrows(scenario, as_json=json)
+    if presets:
+        print_presets(as_json=json)
+    if not arrows and not presets:
+        print_parameters(scenario, as_json=json)
 
 
 @app.command()
@@ -325,93 +331,4 @@ def benchmark(
     run_benchmark(out, sizes, threads, update, quick=quick)
 
 
-@app.command()
-@guarded
-def knockout(
-    names: Annotated[
-        list[str] | None, typer.Argument(help="S1 to S10, TOML files of your own, or all.", metavar="EXPERIMENT...")
-    ] = None,
-    bounded: Annotated[bool, typer.Option("--bounded", help="The quick form: small boxes, few replicates.")] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Folder of the report (default knockouts/<experiment>)."),
-    ] = None,
-    replicates: Annotated[int | None, typer.Option(help="Seeds, instead of the experiment's number.", min=2)] = None,
-    processes: Annotated[int | None, typer.Option(help="Worker processes; never change a result.", min=1)] = None,
-    scheduler: Scheduler = None,
-    seed: Annotated[int, typer.Option(help="Seed of the first replicate.", min=0)] = 1,
-    show: Annotated[bool, typer.Option("--list", help="List the experiments.")] = False,
-    text: Annotated[bool, typer.Option("--print", help="Print the file of an experiment, to copy and edit.")] = False,
-) -> None:
-    """Run a causal experiment: arms with arrows knocked out, effects with intervals, a verdict by a rule."""
-    from marrowsim.cli.knockouts import list_experiments, print_experiment, run_experiments  # noqa: PLC0415
-
-    if show:
-        list_experiments()
-    elif text:
-        print_experiment(names or [])
-    else:
-        run_experiments(
-            names or [],
-            out,
-            bounded=bounded,
-            replicates=replicates,
-            processes=processes,
-            scheduler=scheduler,
-            seed=seed,
-        )
-
-
-@app.command()
-@guarded
-def sweep(
-    name: Annotated[str | None, typer.Argument(help="A TOML file, or a bundled sweep.", metavar="FILE")] = None,
-    out: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="DIR", help="Folder of the results (default sweeps/<id>).")
-    ] = None,
-    processes: Annotated[int | None, typer.Option(help="Worker processes; never change a result.", min=1)] = None,
-    scheduler: Scheduler = None,
-    threads: Annotated[int, typer.Option(help="Threads of each run; never change a result.", min=1)] = 1,
-    dry: Annotated[bool, typer.Option("--dry-run", help="Say how many points, what time and memory.")] = False,
-    show: Annotated[bool, typer.Option("--list", help="List the bundled sweeps.")] = False,
-    text: Annotated[bool, typer.Option("--print", help="Print the file of a sweep, to copy and edit.")] = False,
-) -> None:
-    """Vary parameters of a scenario: a tidy table, and what the readouts depend on. Goes on after a kill."""
-    from marrowsim.cli.sweeping import list_sweeps, print_forecast, print_sweep, run_sweep  # noqa: PLC0415
-
-    if show:
-        list_sweeps()
-    elif text:
-        print_sweep(name)
-    elif dry:
-        print_forecast(name, out, processes, threads)
-    elif not run_sweep(name, out, processes=processes, scheduler=scheduler, threads=threads):
-        raise typer.Exit(1)
-
-
-@app.command()
-@guarded
-def calibrate(
-    name: Annotated[str | None, typer.Argument(help="A TOML file, or a bundled calibration.", metavar="FILE")] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--output", metavar="DIR", help="Folder of the results (default calibrations/<id>)."),
-    ] = None,
-    processes: Annotated[int | None, typer.Option(help="Worker processes; never change a result.", min=1)] = None,
-    scheduler: Scheduler = None,
-    threads: Annotated[int, typer.Option(help="Threads of each run; never change a result.", min=1)] = 1,
-    dry: Annotated[bool, typer.Option("--dry-run", help="Say how many points, what time and memory.")] = False,
-    show: Annotated[bool, typer.Option("--list", help="List the bundled calibrations.")] = False,
-    text: Annotated[bool, typer.Option("--print", help="Print the file of a calibration, to copy and edit.")] = False,
-) -> None:
-    """Fit parameters to targets: their posterior, and the spread of good fits. Goes on after a kill."""
-    from marrowsim.cli import calibrating  # noqa: PLC0415
-
-    if show:
-        calibrating.list_calibrations()
-    elif text:
-        calibrating.print_calibration(name)
-    elif dry:
-        calibrating.forecast_calibration(name, out, processes, threads)
-    elif not calibrating.run_calibration(name, out, processes=processes, scheduler=scheduler, threads=threads):
-        raise typer.Exit(1)
+app.add_typer(studies)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from rich.table import Column, Table
 
 from marrowsim import catalogue
 from marrowsim.cli.console import output
-from marrowsim.config import CellType, Config, Drug, FieldType
+from marrowsim.config import CellType, Config, Drug, FieldType, load_config
 from marrowsim.parameters import ParameterRecord, ParameterSet, records
 from marrowsim.processes import PROCESSES
 from marrowsim.units import In
@@ -23,13 +24,21 @@ MARKS = (
 )
 
 
-def all_records() -> list[ParameterRecord]:
-    """Every parameter that carries a default: sections, processes, cell types, fields, drugs."""
+def own_processes(scenario: str | None) -> dict[str, type[ParameterSet]]:
+    """Processes by name that the extensions of a scenario bring; none where no scenario is given."""
+    if scenario is None:
+        return {}
+    processes = load_config(scenario, PROCESSES).processes
+    return {name: type(process) for name, process in processes.items() if name not in PROCESSES}
+
+
+def all_records(own: Mapping[str, type[ParameterSet]]) -> list[ParameterRecord]:
+    """Every parameter that carries a default: sections, processes and `own` ones, cell types, fields, drugs."""
     lines = []
     for name, field in Config.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, ParameterSet):
             lines += map(_split, records(field.annotation, name))
-    for name, model in PROCESSES.items():
+    for name, model in {**PROCESSES, **own}.items():
         lines += map(_split, records(model, f"processes.{name}"))
     for section, model in (("cells", CellType), ("fields", FieldType), ("drugs", Drug)):
         for key, leaf in catalogue.leaves(catalogue.load(section), section):
@@ -59,9 +68,9 @@ def _unit(field: Any) -> str:
     return next((item.unit for item in field.metadata if isinstance(item, In)), "1")
 
 
-def print_parameters(*, as_json: bool) -> None:
-    """The parameter table."""
-    lines = all_records()
+def print_parameters(scenario: str | None, *, as_json: bool) -> None:
+    """The parameter table, with what the extensions of a scenario add."""
+    lines = all_records(own_processes(scenario))
     if as_json:
         typer.echo(json.dumps([line.as_dict() for line in lines], indent=2, ensure_ascii=False))
         return
@@ -111,9 +120,11 @@ def print_presets(*, as_json: bool) -> None:
     output().print(table)
 
 
-def print_arrows(*, as_json: bool) -> None:
-    """The arrows of the biology that a scenario can knock out."""
-    arrows = catalogue.load("arrows")
+def print_arrows(scenario: str | None, *, as_json: bool) -> None:
+    """The arrows of the biology that a scenario can knock out, with those of its extensions."""
+    arrows = dict(catalogue.load("arrows"))
+    for process in own_processes(scenario).values():
+        arrows |= {name: {**arrow, "set": dict(arrow["set"])} for name, arrow in process.arrows.items()}
     if as_json:
         typer.echo(json.dumps(arrows, indent=2, ensure_ascii=False))
         return

@@ -52,6 +52,8 @@ def print_check(scenario: str, overrides: Mapping[str, Any]) -> None:
     table.add_row("seed", str(config.seed))
     if config.knockouts:
         table.add_row("knocked out", ", ".join(config.knockouts))
+    for item in config.extensions or ():
+        table.add_row("extension", f"{item.name}, SHA-256 {item.sha256}")
     for entry in config.injection:
         table.add_row("injected", f"{entry.density * 1e9:g} {entry.cell} cells a mm^3 at {entry.at / 60:g} h")
     for entry in config.seeding:
@@ -112,6 +114,8 @@ def print_info(path: Path, *, as_json: bool) -> None:
     )
     if record["image"]:
         table.add_row("image", f"{record['image']['file']}, SHA-256 {record['image']['sha256']}")
+    for name, digest in record.get("extensions", {}).items():
+        table.add_row("extension", f"{name}, SHA-256 {digest}")
     if not record["shipped_schedule"]:
         table.add_row("processes", ", ".join(record["processes"]) + " (a schedule of its own)")
     table.add_row(

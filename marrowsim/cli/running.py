@@ -72,7 +72,8 @@ def resume_run(path: Path, *, days: float | None, threads: int | None, picture: 
     with Stages(f"reading {path}") as stages:
         simulation = run.simulation(days=days, threads=threads)
         folder = run.recorder(simulation)
-        stages.say(f"going on from step {simulation.state.step}")
+        code = ", ".join(item.name for item in simulation.config.extensions or ())
+        stages.say(f"going on from step {simulation.state.step}" + f", with {code} as kept in the folder" * bool(code))
         _go(folder, simulation, stages)
         log = folder.log
         del simulation, folder, run  # and their memory, before the picture takes its own

@@ -56,6 +56,8 @@ def show_forecast(source: Source, folder: Path, processes: int | None, threads: 
     table.add_row("title", item.title)
     table.add_row("points", f"{found.points:,} by {item.design}, {item.replicates} replicates: {found.runs:,} runs")
     table.add_row("done", f"{found.done:,} runs in {short(folder)}")
+    if found.unused:
+        table.add_row("not used", found.unused)
     if found.refused:
         table.add_row("refused", f"{found.refused:,} points whose scenario makes no sense; they are listed as failed")
     table.add_row("memory", f"about {readable(found.memory)} a run, {found.together} at a time")

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from marrowsim import catalogue
 from marrowsim.config.checks import cross_faults
+from marrowsim.config.extensions import KEY, anchored, load_extensions
 from marrowsim.config.faults import Places, allowed_names, faults_of
 from marrowsim.config.model import Config
 from marrowsim.errors import Fault, MarrowsimError, ScenarioError, nearest
@@ -71,6 +72,7 @@ def load_config(
     overrides: Mapping[str, Any] | None = None,
     *,
     files: bool = True,
+    code: bool = True,
 ) -> Config:
     """The configuration of a scenario, with overrides by dotted key.
 
@@ -79,7 +81,9 @@ def load_config(
     scenario : name of a bundled scenario, path of a TOML file, or nested values.
     processes : parameter sets of the processes, by name.
     overrides : values by dotted key (`{"time.step": "6 min"}`), which win over the scenario.
-    files : whether the files that the scenario names must be there.
+    files : whether the files that the scenario names must be there; those of its code always must.
+    code : whether the Python files of its `extensions` are run, as is needed to simulate or to check it. If not, the
+        sections of their processes are taken as they stand in a resolved scenario.
 
     Raises
     ------
@@ -96,6 +100,7 @@ def load_config(
             raise ScenarioError(Fault("the scenario is not valid TOML", given=str(error), where=where)) from None
         if isinstance(data.get("geometry"), dict) and isinstance(data["geometry"].get("image"), dict):
             _anchor(data["geometry"]["image"], where)
+        data = anchored(data, Path(where).parent)
     faults: list[Fault] = []
     overridden = set()
     if (overrides or {}).get("geometry.kind") == "image" and (kind := _kind(data)) in ("dish", "soft"):
@@ -107,8 +112,12 @@ def load_config(
         faults += _assign(data, key, value)
     places = Places(text, where, overridden)
     data = _with_catalogue(data, _presets(data, faults, places), faults, places)
+    own = load_extensions(data, processes, places, code=code)
+    faults += own.faults
+    data[KEY] = [item.model_dump() for item in own.extensions] or None
+    processes = {**processes, **own.processes}
     for name in data.get("knockouts", []) if isinstance(data.get("knockouts", []), list) else []:
-        faults += _knock_out(data, name, places)
+        faults += _knock_out(data, name, places, own.arrows)
     try:
         config = Config.model_validate(data, context={"processes": processes})
     except ValidationError as error:
@@ -208,10 +217,12 @@ def _with_catalogue(
     return data
 
 
-def _knock_out(data: dict[str, Any], name: Any, places: Places) -> list[Fault]:
-    """Apply one arrow's switch to the merged scenario."""
-    arrows = catalogue.load("arrows")
+def _knock_out(data: dict[str, Any], name: Any, places: Places, own: Mapping[str, Any] | None) -> list[Fault]:
+    """Apply one arrow's switch to the merged scenario; `own` are those of its extensions, None where not known."""
+    arrows = {**catalogue.load("arrows"), **(own or {})}
     if not isinstance(name, str) or name not in arrows:
+        if own is None:
+            return []
         hint = nearest(str(name), arrows) or "marrowsim parameters --arrows tells what each one is"
         return [Fault("unknown arrow", ", ".join(arrows), repr(name), hint, places(("knockouts",)))]
     faults = []

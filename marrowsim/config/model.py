@@ -13,6 +13,7 @@ from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, fie
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from marrowsim.config.entities import CellType, FieldType
+from marrowsim.config.own_process import Extension
 from marrowsim.config.pharmacology import Dose, Drug
 from marrowsim.config.sections import (
     Geometry,
@@ -49,6 +50,8 @@ class Config(ParameterSet):
     """sets of values that the scenario starts from (see `marrowsim parameters --presets`)"""
     knockouts: list[str] = []
     """arrows that are switched off (see `marrowsim parameters --arrows`)"""
+    extensions: list[Extension] | None = None
+    """Python files with processes of the user's own"""
     time: Time = Time()
     geometry: Geometry = Geometry()
     vessels: Vessels = Vessels()

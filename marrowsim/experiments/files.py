@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from marrowsim.config import SCENARIOS, Config, load_config
+from marrowsim.config.extensions import anchored
 from marrowsim.config.faults import Places, faults_of
 from marrowsim.config.load import toml_text
 from marrowsim.errors import ExperimentError, Fault, ScenarioError, nearest
@@ -170,6 +171,7 @@ def arm_configs(source: Source, *, bounded: bool, seed: int) -> dict[str, Config
     for name, arm in experiment.arms.items():
         scenario = scenario_beside(source.folder, arm.scenario or experiment.scenario)
         overrides = flat(experiment.set) | (flat(experiment.bounded.set) if bounded else {}) | flat(arm.set)
+        overrides = anchored(overrides, source.folder)
         switched = [*experiment.knockouts, *arm.knockouts]
         if switched:
             overrides["knockouts"] = list(dict.fromkeys(switched))

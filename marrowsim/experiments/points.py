@@ -23,8 +23,8 @@ from marrowsim.simulation import Simulation
 from marrowsim.storage.files import write_atomically
 
 AFTER_GEOMETRY = (
-    "title", "knockouts", "time", "receptor", "hypoxia", "injection", "drugs", "dose", "output", "cells", "fields",
-    "processes",
+    "title", "knockouts", "extensions", "time", "receptor", "hypoxia", "injection", "drugs", "dose", "output", "cells",
+    "fields", "processes",
 )  # fmt: skip
 """Sections of a scenario that its geometry does not depend on."""
 

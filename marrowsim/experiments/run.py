@@ -188,7 +188,7 @@ def points_of(source: Source, path: Path, *, bounded: bool, seeds: tuple[int, ..
 def _write_scenarios(source: Source, points: list[Point], path: Path) -> None:
     write_atomically(path / COPY, source.text)
     for point in points[: len(source.experiment.arms)]:
-        write_atomically(path / SCENARIOS / f"{point.name}.toml", tomli_w.dumps(point.scenario))
+        write_atomically(path / SCENARIOS / f"{point.name}.toml", tomli_w.dumps(point.scenario, multiline_strings=True))
 
 
 def _run_all(points: list[Point], workers: int, scheduler: str | None, progress: Progress) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from marrowsim import tissues
+from marrowsim.config import Config
 from marrowsim.storage.checkpoints import checkpoint_arrays, checkpoints
 from marrowsim.storage.frames import Frame
 from marrowsim.storage.runs import Run
@@ -40,9 +41,14 @@ def compare_runs(first: Run, second: Run) -> list[Difference]:
 
 
 def scenario_differences(first: Run, second: Run) -> list[tuple[str, Any, Any]]:
-    """Keys of the resolved scenarios that differ, with both values."""
-    one, two = (dict(_flat(run.config.resolved())) for run in (first, second))
+    """Keys of the resolved scenarios that differ, with both values; code by its SHA-256."""
+    one, two = (dict(_flat(_told(run.config))) for run in (first, second))
     return [(key, one.get(key), two.get(key)) for key in sorted({*one, *two}) if one.get(key) != two.get(key)]
+
+
+def _told(config: Config) -> dict[str, Any]:
+    """The resolved scenario with the digests of its extensions by their names."""
+    return {**config.resolved(), "extensions": {item.name: item.sha256 for item in config.extensions or ()}}
 
 
 def _flat(node: Any, prefix: str = ""):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from marrowsim.storage.frames import SUFFIX
 LOCK = ".lock"
 FILES = ("run.json", "scenario.toml", "geometry.h5", "readouts.csv", "run.log", "picture.png", "bone.png", LOCK)
 FOLDERS = {"frames": SUFFIX, "checkpoints": ".h5"}
+CODE = "extensions"
+"""Folder of the Python files that the scenario names, where it does."""
+ALL_FOLDERS = {**FOLDERS, CODE: ".py"}
 
 
 def require_free(path: str | Path, *, overwrite: bool = False) -> None:
@@ -62,8 +66,8 @@ def _ours(item: Path, folder: Path) -> bool:
     parts = item.relative_to(folder).parts
     if len(parts) == 1:
         scratch = parts[0].startswith(".") and parts[0].endswith(".tmp")
-        return scratch or parts[0] in FILES or (parts[0] in FOLDERS and item.is_dir())
-    suffixes = (FOLDERS.get(parts[0], "/"), ".tmp")
+        return scratch or parts[0] in FILES or (parts[0] in ALL_FOLDERS and item.is_dir())
+    suffixes = (ALL_FOLDERS.get(parts[0], "/"), ".tmp")
     return len(parts) == 2 and item.is_file() and item.name.endswith(suffixes)
 
 
@@ -94,10 +98,22 @@ def locked(path: Path) -> FileLock:
     return lock
 
 
-def write_scenario(path: Path, config: Config) -> None:
-    """Write a fully resolved scenario; it loads to an equal configuration."""
+def write_scenario(folder: Path, config: Config) -> None:
+    """Write a fully resolved scenario, and the code of its extensions beside it; it loads to an equal configuration."""
+    scenario = config.resolved()
+    write_code(folder, scenario)
+    for item in scenario.get(CODE, []):
+        del item["source"]
+        item["file"] = f"{CODE}/{item.pop('name')}"
     text = "# The scenario of this run, with every default and in canonical units.\n"
-    write_atomically(path, text + tomli_w.dumps(config.resolved()))
+    write_atomically(folder / "scenario.toml", text + tomli_w.dumps(scenario))
+
+
+def write_code(folder: Path, scenario: Mapping[str, Any]) -> None:
+    """Write the Python files of a resolved scenario into a folder below this one, where it has any."""
+    for item in scenario.get(CODE, []):
+        (folder / CODE).mkdir(exist_ok=True)
+        write_atomically(folder / CODE / item["name"], item["source"])
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:

@@ -94,7 +94,7 @@ class RunFolder:
                     (scratch / name).mkdir(parents=True)
                 lock = FileLock(scratch / LOCK, timeout=0)
                 lock.acquire()
-                write_scenario(scratch / "scenario.toml", config)
+                write_scenario(scratch, config)
                 write_geometry(scratch / "geometry.h5", simulation.geometry)
                 write_atomically(scratch / "readouts.csv", series.text)
                 if simulation.state.step:
@@ -132,7 +132,7 @@ class RunFolder:
         record |= {"step": step, "finished": None, "hash": None, "error": None, **_processes(simulation)}
         try:
             with disk_errors(path, f"marrowsim resume {path}"):
-                write_scenario(path / "scenario.toml", config)
+                write_scenario(path, config)
                 write_atomically(path / "readouts.csv", series.text)
                 for later in checkpoints(path / "checkpoints"):
                     if int(later.stem) > step:
@@ -257,6 +257,7 @@ def _first_record(simulation: Simulation) -> dict[str, Any]:
         "command": provenance.command_line(),
         "config_sha256": config.digest(),
         "image": {"file": str(image.file), "sha256": digest} if image else None,
+        "extensions": {item.name: item.sha256 for item in config.extensions or ()},
         "geometry": simulation.geometry.report,
         **_processes(simulation),
         "software": provenance.software(),

@@ -113,8 +113,8 @@ class Run:
 
     @cached_property
     def config(self) -> Config:
-        """The resolved configuration."""
-        return load_config(self.path / "scenario.toml", PROCESSES, files=False)
+        """The resolved configuration, to look at: code that the scenario brings is not run."""
+        return load_config(self.path / "scenario.toml", PROCESSES, files=False, code=False)
 
     @property
     def readouts(self) -> pd.DataFrame:
@@ -213,10 +213,8 @@ class Run:
             raise RunFolderError(
                 Fault(what, f"marrowsim {__version__}", f"marrowsim {version}", remedy, str(self.path))
             )
-        config = self.config
-        if days is not None:
-            scenario = self.path / "scenario.toml"
-            config = load_config(scenario, PROCESSES, {"time.duration": f"{days!r} d"}, files=False)
+        longer = {} if days is None else {"time.duration": f"{days!r} d"}
+        config = load_config(self.path / "scenario.toml", PROCESSES, longer, files=False)
         schedule = self._schedule(config, {process.name: process for process in processes})
         geometry = read_geometry(self.path / "geometry.h5")
         checkpoint = self._checkpoint(config, geometry)

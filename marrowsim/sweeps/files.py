@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from marrowsim.config import Config, load_config
+from marrowsim.config.extensions import anchored
 from marrowsim.config.faults import Places, faults_of
 from marrowsim.config.load import toml_text
 from marrowsim.errors import ExperimentError, Fault, ScenarioError, nearest
@@ -34,12 +35,14 @@ class Source:
     text : str, the file.
     where : the bundled name or the path, for messages.
     scenario : the scenario's bundled name or its file.
+    folder : where Python files that it names are looked up.
     """
 
     sweep: Sweep
     text: str
     where: str
     scenario: str
+    folder: Path
 
     def config(self, settings: Mapping[str, Any], seed: int = 0, *, reference: bool = False) -> Config:
         """The configuration of a point, or of its reference; `settings` are values by key of the scenario.
@@ -48,11 +51,12 @@ class Source:
         ------
         ScenarioError
         """
-        overrides = flat(self.sweep.set) | dict(settings) | {"seed": seed}
+        values = flat(self.sweep.set) | dict(settings)
         knockouts = self.sweep.knockouts
         if reference:
-            overrides |= flat(self.sweep.reference.set)
+            values |= flat(self.sweep.reference.set)
             knockouts = list(dict.fromkeys([*knockouts, *self.sweep.reference.knockouts]))
+        overrides = anchored(values, self.folder) | {"seed": seed}
         if knockouts:
             overrides = {"knockouts": knockouts} | overrides
         return load_config(self.scenario, PROCESSES, overrides)
@@ -120,7 +124,7 @@ def read_source(
         faults += faults_of(error, places, lambda path: list((parts[path[0]] if path else model).model_fields))
     if sweep is not None:
         folder = Path() if bundled else Path(where).parent
-        source = Source(sweep, text, where, scenario_beside(folder, sweep.scenario))
+        source = Source(sweep, text, where, scenario_beside(folder, sweep.scenario), folder)
         faults += _scenario_faults(source, places)
     if faults:
         raise ExperimentError(*dict.fromkeys(faults))

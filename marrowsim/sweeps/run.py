@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,12 +22,14 @@ from marrowsim.experiments.workers import SHARE, available_memory, fault_of, req
 from marrowsim.provenance import software
 from marrowsim.simulation import processors
 from marrowsim.storage.files import disk_errors, write_atomically
+from marrowsim.storage.layout import write_code
 from marrowsim.sweeps.designs import Row, require_salib, rows_of, seed_of
 from marrowsim.sweeps.files import Source, load_sweep
 from marrowsim.sweeps.model import Sweep
 from marrowsim.sweeps.report import failures_of, report_text, results_of
 from marrowsim.sweeps.sensitivity import sensitivity
 
+LOGGER = logging.getLogger(__name__)
 RECORD, COPY = "sweep.json", "sweep.toml"
 RESULTS, SENSITIVITY, FAILURES, REPORT = "results.csv", "sensitivity.csv", "failures.csv", "report.md"
 
@@ -138,6 +141,7 @@ class Forecast:
     Attributes
     ----------
     points, runs, done : combinations of values; runs that differ; those that are in the folder already.
+    unused : what is to be said of results in the folder that are of no point of this sweep.
     refused : combinations that the scenario refuses.
     memory : bytes that the largest run takes.
     together : runs that the memory and the processes allow at a time.
@@ -147,6 +151,7 @@ class Forecast:
     points: int
     runs: int
     done: int
+    unused: str
     refused: int
     memory: float
     together: int
@@ -171,8 +176,9 @@ def forecast(
     if memory:
         together = max(1, min(together, int(SHARE * available_memory() // memory)))
     seconds = sum(plan.seconds[point.digest] for point in missing) / together
+    words = "" if output is None else unused(plan, Path(output))
     return Forecast(
-        len(plan.rows), len(points), len(points) - len(missing), len(plan.refused), memory, together, seconds
+        len(plan.rows), len(points), len(points) - len(missing), words, len(plan.refused), memory, together, seconds
     )
 
 
@@ -277,6 +283,16 @@ def plan_of(source: Source, path: Path) -> Plan:
     return plan
 
 
+def unused(plan: Plan, path: Path) -> str:
+    """What is to be said of results below `path` that are of no point of the plan; empty where there are none."""
+    planned = {point.path.name for point in plan.points}
+    others = sum(file.name not in planned for file in (path / POINTS).glob("*.json"))
+    words = f"{others:,} results in the folder are of other points (other values, settings, readouts or code)"
+    if plan.sweep.design == "latin hypercube":
+        words += "; a Latin hypercube of more samples does not go on from one of fewer, as halton, sobol and morris do"
+    return words * bool(others)
+
+
 def _line(faults: tuple[Fault, ...]) -> str:
     """Faults in one line of a table."""
     return "; ".join(" ".join(str(fault).split()) for fault in faults)
@@ -294,10 +310,14 @@ def _run(
     (path / POINTS).mkdir(exist_ok=True)
     plan, item = plan_of(source, path), source.sweep
     write_atomically(path / COPY, source.text)
+    for point in plan.points[:1]:
+        write_code(path, point.scenario)
     tell = progress or (lambda done, todo: None)
     points = plan.points
     missing = [point for point in points if point.result() is None]
     done = len(points) - len(missing)
+    if missing and (words := unused(plan, path)):
+        LOGGER.warning("%s; they are not used, and %d runs are begun", words, len(missing))
     tell(done, len(points))
     failed = run_points(
         missing,

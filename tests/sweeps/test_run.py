@@ -81,6 +81,24 @@ def test_the_table(finished):
         assert words in report
 
 
+def test_a_larger_hypercube_says_that_it_begins_anew(tiny, tmp_path, caplog):
+    """Before any run: in the forecast, and as a warning; a Halton sequence goes on from its points."""
+    span = 'low = "0.1 nM"\nhigh = "10 nM"\nscale = "log"'
+    for design, kept in (("latin hypercube", False), ("halton", True)):
+        changes = (GRID[0], span), ("replicates = 2", "")
+        few, more = (
+            tiny(('"grid"', f'"{design}"\nsamples = {count}'), *changes, name=f"{count}.toml") for count in (2, 3)
+        )
+        folder = tmp_path / design
+        sweep(few, output=folder, processes=1)
+        assert forecast(few, output=folder).unused == ""
+        caplog.clear()
+        expected = forecast(more, output=folder)
+        assert (expected.done, bool(expected.unused)) == ((2, False) if kept else (0, True))
+        sweep(more, output=folder, processes=1)
+        assert ("does not go on from one of fewer" in caplog.text) is not kept
+
+
 def test_a_point_is_a_run_of_the_scenario(finished):
     """A row of the table, run by itself, gives its value."""
     row = finished.results.iloc[-2]

@@ -253,7 +253,7 @@ WITHOUT = {
 def test_each_calibrated_default_has_a_calibration():
     """What says that it was calibrated names the calibration that fits it, or is told to have none."""
     fitted = {item.key: name for name in BUNDLED for item in load_calibration(name).sweep.parameter}
-    said = {item.key: item.source for item in all_records() if re.search("calibrat|tuned|fitted", item.source)}
+    said = {item.key: item.source for item in all_records({}) if re.search("calibrat|tuned|fitted", item.source)}
     assert set(said) == set(fitted) | WITHOUT and not WITHOUT & set(fitted)
     for key, name in fitted.items():
         assert f"(calibration {name})" in said[key]

@@ -12,10 +12,11 @@ import numpy as np
 from marrowsim import tissues
 from marrowsim._engine import census
 from marrowsim.bone_readouts import BONE_READOUTS, BoneCensus, BoneReadout
-from marrowsim.config import OwnProcess
+from marrowsim.config import Config, OwnProcess, OwnReadout
 from marrowsim.field_summary import summary
 from marrowsim.processes.circulation import LEFT, SEEDED
 from marrowsim.processes.cycle import HEALTHY_OUTPUT, haematopoietic_output
+from marrowsim.processes.fields import DIAGNOSTICS
 from marrowsim.state import State, Status
 from marrowsim.vicious_cycle import FACTORS, loop_gain
 
@@ -342,20 +343,31 @@ def measure_readouts(state: State) -> dict[str, Any]:
         for code, words in SITES:
             if code in there:
                 mean, low, high = summary(state.fields[name], state.tissue, code, (5, 95))
-                row |= {
-                    f"{name}{words} mean ({field.unit})": mean,
-                    f"{name}{words} p05 ({field.unit})": low,
-                    f"{name}{words} p95 ({field.unit})": high,
-                }
+                row |= dict(zip(_field_columns(name + words, field.unit), (mean, low, high), strict=True))
     row |= {f"{name} (1)": value for name, value in sorted(state.diagnostics.items())}
-    return row | own_readouts(state)
+    return row | {name: float(own.measure(state)) for name, own in _own_readouts(state.config).items()}
 
 
-def own_readouts(state: State) -> dict[str, float]:
+def column_names(config: Config) -> set[str]:
+    """Columns that a run of a configuration has, and those that it would have with other tissues and processes."""
+    names = {readout.name for readout in READOUTS} | set(_own_readouts(config))
+    for name in config.dosed:
+        names |= {f"{name} (nM)", f"{name} in bone (nM)"}
+    for name, field in config.active_fields.items():
+        names |= {column for _, words in SITES for column in _field_columns(name + words, field.unit)}
+        names |= {f"{name} {what} (1)" for what in DIAGNOSTICS}
+    return names
+
+
+def _field_columns(name: str, unit: str) -> list[str]:
+    return [f"{name} {part} ({unit})" for part in ("mean", "p05", "p95")]
+
+
+def _own_readouts(config: Config) -> dict[str, OwnReadout]:
     """What processes of extensions that are enabled measure, as `<process>: <name> (<unit>)`."""
     return {
-        f"{process.name}: {readout.name} ({readout.unit})": float(readout.measure(state))
-        for process in state.config.processes.values()
+        f"{process.name}: {readout.name} ({readout.unit})": readout
+        for process in config.processes.values()
         if isinstance(process, OwnProcess) and process.enabled
         for readout in process.readouts
     }

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from marrowsim._engine import census
 from marrowsim.field_summary import summary
-from marrowsim.readouts import measure_readouts, rows_near_slots
+from marrowsim.readouts import column_names, measure_readouts, rows_near_slots
 from marrowsim.simulation import Simulation
 from marrowsim.state import Status
 
@@ -116,3 +116,12 @@ def test_cells_near_slots_are_those_that_the_six_faces_tell():
     near = ndimage.binary_dilation(slots).reshape(-1)
     out = (cells.status == Status.FREE) | (cells.status == Status.BOUND)
     assert list(rows_near_slots(state)) == list(np.flatnonzero(out & near[cells.site]))
+
+
+@pytest.mark.parametrize("name", ["osteolysis", "metastasis", "mobilisation"])
+def test_the_columns_of_a_row_are_among_those_that_a_configuration_can_have(name):
+    overrides = {"fields.oxygen.quasi_steady_check": True, "geometry.size": ["240 um"] * 3}
+    simulation = Simulation.from_scenario(name, overrides=overrides if name != "metastasis" else {})
+    possible = column_names(simulation.config)
+    assert possible >= set(measure_readouts(simulation.state)) - {"time (h)"}
+    assert "oxygen mean (nM)" not in possible

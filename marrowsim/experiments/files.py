@@ -18,9 +18,11 @@ from marrowsim.errors import ExperimentError, Fault, ScenarioError, nearest
 from marrowsim.experiments.measures import MEASURES
 from marrowsim.experiments.model import ARMS_OF, Arm, Bounded, Bounds, Experiment, Readout, Rule
 from marrowsim.processes import PROCESSES
+from marrowsim.readouts import column_names
 
 CLAIMS = ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10")
 """The experiments that are part of the program."""
+COLUMNS = "a column of readouts.csv with its unit (docs/ODD.md lists them), such as 'BV/TV (1)'"
 PARTS: dict[str, type[BaseModel]] = {"bounded": Bounded, "arms": Arm, "readout": Readout, "rule": Rule}
 
 
@@ -193,12 +195,14 @@ def scenario_beside(folder: Path, name: str) -> str:
 
 def unmeasurable(readouts: Iterable[Readout], config: Config, which: str) -> Iterator[Fault]:
     """What the readouts name must be there in a configuration, and their times within its run."""
+    columns = sorted(column_names(config))
     for readout in readouts:
         where = f"{which}: readout {readout.name}"
         if readout.at is not None and round(readout.at / config.time.step) > config.time.steps:
             allowed = f"up to {config.time.duration:g} min"
             yield Fault("a readout is taken after the end of the run", allowed, f"{readout.at:g} min", where=where)
-        for key, known in (("cell", config.cells), ("field", config.fields)):
+        for key, known in (("cell", config.cells), ("field", config.fields), ("column", columns)):
             given = readout.options.get(key)
             if isinstance(given, str) and given not in known:
-                yield Fault(f"unknown {key}", ", ".join(known), f"'{given}'", nearest(given, known), where)
+                allowed = COLUMNS if key == "column" else ", ".join(known)
+                yield Fault(f"unknown {key}", allowed, f"'{given}'", nearest(given, known), where)

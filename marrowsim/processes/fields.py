@@ -19,6 +19,9 @@ from marrowsim.state import State
 CELL_VOLUME = 1000.0
 """Volume that an explicit cell takes from the implicit background, um^3."""
 
+DIAGNOSTICS = ("update norm", "mass balance", "undershoot", "quasi-steady error")
+"""What the last solution of a field is judged by; the last one where the field has `quasi_steady_check`."""
+
 
 class Fields(ShippedProcess):
     """Each field obeys div(D grad c) - k c - q c / (c + K) + s = 0, or its backward Euler step, with zero flux
@@ -73,8 +76,7 @@ class Fields(ShippedProcess):
                 continue
             due = cold or is_due(field, clock)
             if not (due and (is_secreted(state, name, field) or values.any())):
-                kinds = ("update norm", "mass balance", "undershoot")
-                kinds += ("quasi-steady error",) * field.quasi_steady_check
+                kinds = DIAGNOSTICS if field.quasi_steady_check else DIAGNOSTICS[:-1]
                 state.diagnostics |= {f"{name} {kind}": 0.0 for kind in kinds}
                 continue
             source, decay, uptake = self._exchange(state, clock, name, field)

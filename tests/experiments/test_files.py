@@ -90,6 +90,14 @@ def test_faults_of_scenarios_name_the_arm(tiny):
         assert part in text
 
 
+def test_a_column_that_no_run_can_have_is_refused(tiny):
+    column = 'name = "cells"\nmeasure = "column"\noptions = { column = "tumour in marow (cells)" }\n\n'
+    path = tiny(('name = "cells"\nunit = "cells"\nmeasure = "cells"\noptions = { cell = "tumour" }\n\n', column))
+    with pytest.raises(ExperimentError) as error:
+        arm_configs(load_experiment(path), bounded=False, seed=1)
+    assert "did you mean 'tumour in marrow (cells)'?" in words(error)
+
+
 def test_unknown_names_and_files_that_are_no_experiment(tmp_path):
     with pytest.raises(ExperimentError, match="there is no such experiment"):
         load_experiment("S88")

@@ -30,7 +30,8 @@ def bone(frame, layers: Sequence[str], box: Box) -> pv.PolyData:
     """The present bone, of another colour where it was formed; only what was formed without the layer "bone"."""
     present = frame.tissue == BONE
     formed = frame.bone_change > 0 if "bone_change" in layers else np.zeros_like(present)
-    mesh = meshes.surface(present if "bone" in layers else formed, frame.spacing, box)
+    shown = present if "bone" in layers else formed
+    mesh = meshes.surface(shown, frame.spacing, box, thick=shown is present)
     old, fresh = (np.array(to_rgb(style.colour)) for style in (palette.TISSUES[BONE], palette.BONE_FORMED))
     if not mesh.n_cells or not formed.any():
         return meshes.coloured(mesh, old)

@@ -16,10 +16,9 @@ from marrowsim.viz.layers import Box
 # Width (voxels) over which the surface of bone takes the colour of what was formed or lost there.
 STAIN_WIDTH = 0.8
 
-# Voxels of a box from which on surfaces are drawn from every second point along each axis: a quarter of the triangles.
+# Voxels of a box from which on what is thick is drawn from every second point along each axis: a quarter of the triangles.
+# Sinusoids, two voxels wide, would fall into thousands of pieces.
 COARSE_FROM = 2_000_000
-# Smoothing (voxels) below which a surface is of what is too thin for that.
-FINE_SMOOTHING = 0.8
 
 # Width (voxels) of the Gaussian over which a field is averaged for its isosurfaces.
 FIELD_SMOOTHING = 1.5
@@ -47,12 +46,14 @@ def centres(values: np.ndarray, spacing: float, name: str) -> pv.ImageData:
     return grid
 
 
-def surface(mask: np.ndarray, spacing: float, box: Box, smoothing: float = 0.8) -> pv.PolyData:
+def surface(
+    mask: np.ndarray, spacing: float, box: Box, smoothing: float = 0.8, *, thick: bool = False
+) -> pv.PolyData:
     """Smooth closed surface (um) of the part of a mask of voxels that lies in a box.
 
     The mask is smoothed by a Gaussian of `smoothing` voxels and cut at the level
-    that keeps its volume: cut at one half, tubes two voxels wide would shrink or vanish. In a box of more than
-    `COARSE_FROM` voxels every second one along each axis is taken, so that a large lattice can be turned and played.
+    that keeps its volume: cut at one half, tubes two voxels wide would shrink or vanish. What is `thick`, as bone is, is
+    taken from every second voxel along each axis in a box of more than `COARSE_FROM`.
     """
     margin = 3
     low = [max(0, edge - margin) for edge in box.low]
@@ -62,7 +63,7 @@ def surface(mask: np.ndarray, spacing: float, box: Box, smoothing: float = 0.8) 
     smooth = gaussian_filter(mask.astype(np.float32), smoothing, mode="nearest")[inner]
     share = mask[inner].mean()
     level = float(np.clip(np.quantile(smooth, 1 - share), 0.3, 0.5)) if share else 0.5
-    grain = 2 if smooth.size > COARSE_FROM and smoothing >= FINE_SMOOTHING else 1
+    grain = 2 if thick and smooth.size > COARSE_FROM else 1
     smooth = np.pad(smooth[::grain, ::grain, ::grain], 1)
     origin = (np.array(box.low[::-1]) + 0.5 - grain) * spacing
     grid = pv.ImageData(dimensions=smooth.shape[::-1], spacing=(grain * spacing,) * 3, origin=origin)
@@ -112,7 +113,7 @@ def former_surface(frame, box: Box) -> pv.PolyData:
     Without what it has in common with the present surface, so that neither is hidden by the other.
     """
     bone, lost = frame.tissue == BONE, frame.bone_change < 0
-    mesh = surface(bone | lost, frame.spacing, box)
+    mesh = surface(bone | lost, frame.spacing, box, thick=True)
     if not mesh.n_cells:
         return mesh
     mesh.point_data["gone"] = share_at(mesh.points, lost, bone | lost, frame.spacing)

@@ -254,7 +254,8 @@ def _surfaces(frame, changed: bool) -> dict[str, pv.PolyData]:
     for name, code in TISSUE_LAYERS.items():
         if (frame.tissue == code).any():
             smoothing = THIN_SMOOTHING if code in THIN else 0.8
-            meshes[name] = surface(frame.tissue == code, frame.spacing, everything, smoothing)
+            thick = code == BONE
+            meshes[name] = surface(frame.tissue == code, frame.spacing, everything, smoothing, thick=thick)
     if changed and (frame.bone_change < 0).any():
         meshes["bone lost"] = former_surface(frame, everything)
     return meshes

@@ -33,6 +33,21 @@ def test_a_surface_encloses_its_tissue(frame):
     assert (mesh.points.min(0) >= low - 5.01).all() and (mesh.points.max(0) <= high + 5.01).all()
 
 
+def test_a_vessel_two_voxels_wide_stays_in_one_piece_in_a_large_lattice(monkeypatch):
+    monkeypatch.setattr(meshes, "COARSE_FROM", 1000)
+    mask = np.zeros((40, 40, 40), bool)
+    for step in range(3, 35):
+        mask[step : step + 2, step // 2 : step // 2 + 2, 20:22] = True
+    box = layers.Box((0, 0, 0), mask.shape)
+    assert meshes.surface(mask, 10.0, box).connectivity().point_data["RegionId"].max() == 0
+    plate = np.zeros_like(mask)
+    plate[5:30, 5:30, 10:20] = True
+    fine, coarse = (meshes.surface(plate, 10.0, box, thick=thick) for thick in (False, True))
+    assert coarse.n_cells < 0.3 * fine.n_cells
+    assert coarse.volume == pytest.approx(plate.sum() * 1000.0, rel=0.15)
+    assert meshes.surface(mask, 10.0, box, thick=True).connectivity().point_data["RegionId"].max() > 0
+
+
 def test_triangles_are_drawn_from_the_farthest_to_the_nearest():
     mesh = pv.Sphere().compute_normals(split_vertices=False)
     towards = np.array([0.0, -1.0, 0.0])

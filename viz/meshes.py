@@ -16,8 +16,8 @@ from marrowsim.viz.layers import Box
 # Width (voxels) over which the surface of bone takes the colour of what was formed or lost there.
 STAIN_WIDTH = 0.8
 
-# Voxels of a box from which on what is thick is drawn from every second point along each axis: a quarter of the triangles.
-# Sinusoids, two voxels wide, would fall into thousands of pieces.
+# Voxels of a box from which on what is thick is drawn from every second point along each axis: a quarter of the
+# triangles. Sinusoids, two voxels wide, would fall into thousands of pieces.
 COARSE_FROM = 2_000_000
 
 # Width (voxels) of the Gaussian over which a field is averaged for its isosurfaces.
@@ -52,8 +52,8 @@ def surface(
     """Smooth closed surface (um) of the part of a mask of voxels that lies in a box.
 
     The mask is smoothed by a Gaussian of `smoothing` voxels and cut at the level
-    that keeps its volume: cut at one half, tubes two voxels wide would shrink or vanish. What is `thick`, as bone is, is
-    taken from every second voxel along each axis in a box of more than `COARSE_FROM`.
+    that keeps its volume: cut at one half, tubes two voxels wide would shrink or vanish. What is `thick`, as bone is,
+    is taken from every second voxel along each axis in a box of more than `COARSE_FROM`.
     """
     margin = 3
     low = [max(0, edge - margin) for edge in box.low]

@@ -46,9 +46,7 @@ def centres(values: np.ndarray, spacing: float, name: str) -> pv.ImageData:
     return grid
 
 
-def surface(
-    mask: np.ndarray, spacing: float, box: Box, smoothing: float = 0.8, *, thick: bool = False
-) -> pv.PolyData:
+def surface(mask: np.ndarray, spacing: float, box: Box, smoothing: float = 0.8, *, thick: bool = False) -> pv.PolyData:
     """Smooth closed surface (um) of the part of a mask of voxels that lies in a box.
 
     The mask is smoothed by a Gaussian of `smoothing` voxels and cut at the level

@@ -12,7 +12,7 @@ from marrowsim.viz.palette import curve_colour, legible
 # Title and wanted columns (name without unit, as a regular expression) of each panel, the most telling first.
 PANELS = (
     (
-        "Tumour cells",
+        "Tumour cells in blood and marrow",
         (
             r"tumour (in blood|circulating)",
             r"tumour arrested",

@@ -140,7 +140,7 @@ def test_bad_requests_are_refused_together(frame, tmp_path):
 def test_curves_are_chosen_by_the_names_of_the_columns(readouts):
     chosen = curves.choose_panels(readouts)
     assert [title for title, _, _ in chosen] == [
-        "Tumour cells",
+        "Tumour cells in blood and marrow",
         "Tumour cells at the niches",
         "HPCs in niches",
         "Who holds the niche places",

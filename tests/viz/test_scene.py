@@ -37,7 +37,8 @@ def test_a_vessel_two_voxels_wide_stays_in_one_piece_in_a_large_lattice(monkeypa
     monkeypatch.setattr(meshes, "COARSE_FROM", 1000)
     mask = np.zeros((40, 40, 40), bool)
     for step in range(3, 35):
-        mask[step : step + 2, step // 2 : step // 2 + 2, 20:22] = True
+        across = 5 + step // 3
+        mask[step, across : across + 2, across : across + 2] = True
     box = layers.Box((0, 0, 0), mask.shape)
     assert meshes.surface(mask, 10.0, box).connectivity().point_data["RegionId"].max() == 0
     plate = np.zeros_like(mask)

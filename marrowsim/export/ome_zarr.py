@@ -54,12 +54,12 @@ def write(source: Source, folder: Path, stem: str) -> None:
             values = source.voxels(number, name)
             windows[channel] = min(windows[channel, 0], values.min()), max(windows[channel, 1], values.max())
             for level in fields:
-                level[number, channel] = values
+                _fill(level, (number, channel), values)
                 values = coarser(values)
         for name, levels in labels.items():
             values = source.voxels(number, name)
             for level in levels:
-                level[number] = values
+                _fill(level, (number,), values)
                 values = values[::2, ::2, ::2]
     for name in names:
         described = {
@@ -81,6 +81,14 @@ def write(source: Source, folder: Path, stem: str) -> None:
             "channels": [_channel(source, name, window) for name, window in zip(source.fields, windows, strict=True)]
         },
     }
+
+
+def _fill(array: zarr.Array, place: tuple[int, ...], values: np.ndarray) -> None:
+    """Write a volume chunk by chunk: zarr would go on with the others after one that failed, in threads of its own."""
+    steps = array.chunks[-3:]
+    for corner in np.ndindex(*(-(-length // step) for length, step in zip(values.shape, steps, strict=True))):
+        block = tuple(slice(at * step, (at + 1) * step) for at, step in zip(corner, steps, strict=True))
+        array[(*place, *block)] = values[block]
 
 
 def coarser(values: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
-"""A small marrow made up for pictures: plates of bone, vessels, cells beside them, two fields."""
+"""A small marrow made up for pictures (plates of bone, vessels, cells beside them, two fields), and a browser."""
 
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,6 +8,13 @@ import pandas as pd
 import pytest
 from scipy.ndimage import binary_dilation, distance_transform_edt, gaussian_filter
 from scipy.spatial import Voronoi, cKDTree
+
+from marrowsim.simulation import Simulation
+from marrowsim.storage import RunFolder
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 MARROW, BONE, SINUSOID, ARTERIOLE = 1, 2, 3, 4
 
@@ -156,3 +164,33 @@ def dish():
 @pytest.fixture(scope="session")
 def readouts():
     return curves()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium without a screen; one a module, since playwright's event loop stays while it is open."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    found = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip("there is no Chromium here: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=found, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def unfinished(tmp_path_factory):
+    """A function that makes a run of a size whose frame at 6 hours has not appeared yet beside those of 0, 2 and 4."""
+
+    def make(*size):
+        path = tmp_path_factory.mktemp("unfinished") / "run"
+        overrides = {"geometry.size": list(size), "output.frames_every": "2 h", "time.duration": "6 h"}
+        simulation = Simulation.from_scenario("homing", seed=1, threads=1, overrides=overrides)
+        with RunFolder.create(path, simulation) as recorder:
+            simulation.run(recorders=[recorder])
+        last = sorted((path / "frames").iterdir())[-1]
+        last.rename(path / last.name)
+        return path
+
+    return make

@@ -1,7 +1,6 @@
 """The single-file page: read from the disk by a real browser without a network, and compared with the frames."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -14,14 +13,7 @@ from marrowsim.storage import RunFolder
 from marrowsim.viz import figure, layers, meshes, page, page_data, page_model, palette
 
 pytest.importorskip("plotly")
-sync_api = pytest.importorskip("playwright.sync_api")
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine")
-QUIET = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --use-angle=swiftshader --enable-unsafe-swiftshader"
-)
 TITLE = "A <b>tumour</b> & bone </script>"
 OVERRIDES = {
     "title": TITLE,
@@ -53,14 +45,6 @@ def frames(run):
 @pytest.fixture(scope="module")
 def file(run, tmp_path_factory):
     return export(run, tmp_path_factory.mktemp("pages") / "run.html")[0]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=BROWSER, args=QUIET.split())
-        yield chromium
-        chromium.close()
 
 
 class Reader:
@@ -142,7 +126,6 @@ def centres_of(trace):
     return points.reshape(-1, size, 3).mean(1)
 
 
-@needs_browser
 def test_nothing_is_asked_of_a_network(reader, file):
     reader.frame(0)
     reader.tab.locator("#whole").click()
@@ -153,7 +136,6 @@ def test_nothing_is_asked_of_a_network(reader, file):
     assert reader.requests == [file.as_uri()]
 
 
-@needs_browser
 def test_the_slider_changes_picture_time_and_mark_and_nothing_else(reader, frames, run):
     assert reader.tab.inner_text("h1") == TITLE
     assert reader.tab.inner_text("#time") == figure.time_stamp(frames[-1].time)
@@ -172,7 +154,6 @@ def test_the_slider_changes_picture_time_and_mark_and_nothing_else(reader, frame
     assert reader.tab.evaluate("() => document.getElementById('view')._fullLayout.scene.camera.eye") == camera
 
 
-@needs_browser
 def test_playing_goes_through_the_frames_and_stops(reader, frames):
     reader.tab.evaluate(
         """() => {
@@ -188,7 +169,6 @@ def test_playing_goes_through_the_frames_and_stops(reader, frames):
     assert reader.tab.inner_text("#time") == figure.time_stamp(frames[-1].time)
 
 
-@needs_browser
 def test_a_layer_that_is_switched_off_is_hidden(reader):
     def tumour_pixels():
         red, green, blue = np.moveaxis(reader.picture(), 2, 0)
@@ -205,7 +185,6 @@ def test_a_layer_that_is_switched_off_is_hidden(reader):
     assert tumour_pixels() == shown
 
 
-@needs_browser
 def test_the_legend_has_names_units_and_the_numbers_of_every_frame(reader, frames):
     for index, frame in enumerate(frames):
         reader.frame(index)
@@ -229,7 +208,6 @@ def test_the_legend_has_names_units_and_the_numbers_of_every_frame(reader, frame
     assert f"marrowsim {ms.__version__}" in foot and "seed 1" in foot and "0.24 \N{MULTIPLICATION SIGN} 0.2" in foot
 
 
-@needs_browser
 def test_cells_stand_where_they_are_in_the_frame(reader, frames):
     reader.tab.locator("#whole").click()
     for index in (0, 3):
@@ -245,7 +223,6 @@ def test_cells_stand_where_they_are_in_the_frame(reader, frames):
     assert x == pytest.approx(frames[3].slots["x"].to_numpy(), abs=2.0)
 
 
-@needs_browser
 def test_a_slab_holds_the_cells_inside_it_alone(reader, frames):
     frame = frames[-1]
     reader.after(lambda: reader.tab.locator("#axis").select_option("2"))
@@ -264,7 +241,6 @@ def test_a_slab_holds_the_cells_inside_it_alone(reader, frames):
     assert limits == pytest.approx([90, 150], abs=1)
 
 
-@needs_browser
 def test_a_field_has_the_values_of_the_lattice(reader, frames):
     reader.tab.locator("#whole").click()
     reader.after(lambda: reader.tab.locator("#axis").select_option("1"))
@@ -288,7 +264,6 @@ def test_a_field_has_the_values_of_the_lattice(reader, frames):
     assert reader.tab.evaluate(TRACE, "field") is None
 
 
-@needs_browser
 def test_pointing_at_a_cell_tells_what_it_is_and_clicking_follows_it(reader, frames):
     for layer in ("bone", "sinusoids"):
         reader.switch(layer)
@@ -316,7 +291,6 @@ def test_pointing_at_a_cell_tells_what_it_is_and_clicking_follows_it(reader, fra
     assert [ring[axis][0] for axis in "xyz"] == [cell[axis] for axis in "xyz"]
 
 
-@needs_browser
 def test_the_curves_are_the_readouts(reader, run):
     drawn = reader.tab.evaluate("() => document.getElementById('curves').data")
     readouts = run.readouts
@@ -325,7 +299,6 @@ def test_the_curves_are_the_readouts(reader, run):
     assert resorbed["y"] == pytest.approx(readouts["bone resorbed (mm3)"], rel=1e-5)
 
 
-@needs_browser
 def test_a_browser_without_webgl_says_what_to_do(browser, file):
     tab = browser.new_page()
     tab.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")

@@ -4,7 +4,6 @@ import gzip
 import io
 import json
 import re
-import shutil
 import subprocess
 import sys
 import urllib.error
@@ -16,35 +15,20 @@ from PIL import Image
 
 from marrowsim.cli import main
 from marrowsim.errors import Fault, RenderError
-from marrowsim.simulation import Simulation
-from marrowsim.storage import RunFolder, open_run
+from marrowsim.storage import open_run
 from marrowsim.viz import figure, layers, palette, rendering
 from marrowsim.viz.description import Scene
 
 pytest.importorskip("plotly")
 pytest.importorskip("aiohttp")
-playwright = pytest.importorskip("playwright.sync_api")
 pageserver = pytest.importorskip("marrowsim.viz.pageserver")
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), None)
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: apt-get install chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-OVERRIDES = {"geometry.size": ["200 um", "160 um", "160 um"], "output.frames_every": "2 h", "time.duration": "6 h"}
 TRACE = "key => document.getElementById('view').data.find(trace => trace.meta === key)"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A run with frames at 0, 2, 4 and 6 hours, of which the last one has not appeared yet."""
-    path = tmp_path_factory.mktemp("drawn") / "run"
-    simulation = Simulation.from_scenario("homing", seed=1, threads=1, overrides=OVERRIDES)
-    with RunFolder.create(path, simulation) as recorder:
-        simulation.run(recorders=[recorder])
-    last = sorted((path / "frames").iterdir())[-1]
-    last.rename(path / last.name)
-    return path
+def folder(unfinished):
+    return unfinished("200 um", "160 um", "160 um")
 
 
 @pytest.fixture(scope="module")
@@ -95,13 +79,10 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def opened(served):
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        seen = Seen(chromium.new_page(viewport={"width": 1000, "height": 700}), served[0])
-        yield seen
-        assert seen.errors == []
-        chromium.close()
+def opened(browser, served):
+    seen = Seen(browser.new_page(viewport={"width": 1000, "height": 700}), served[0])
+    yield seen
+    assert seen.errors == []
 
 
 @pytest.fixture
@@ -131,7 +112,6 @@ def test_without_opengl_the_browser_draws_and_only_who_has_the_key_is_let_in(ser
         assert status(plain + path + key) == 404
 
 
-@needs_browser
 def test_a_frame_is_asked_of_this_machine_alone_and_only_once(seen):
     assert seen.page.inner_text("#time") == "0 d 4 h"
     seen.requests.clear()
@@ -147,7 +127,6 @@ def test_a_frame_is_asked_of_this_machine_alone_and_only_once(seen):
     assert [url for url in seen.requests if "/news/" not in url] == []
 
 
-@needs_browser
 def test_the_slider_changes_cells_time_and_mark_and_nothing_else(seen, frames):
     last, bone = seen.picture(), seen.trace("bone")
     seen.go(0)
@@ -166,7 +145,6 @@ def test_the_slider_changes_cells_time_and_mark_and_nothing_else(seen, frames):
     assert np.array_equal(seen.picture(), last)
 
 
-@needs_browser
 def test_play_goes_through_the_frames_and_stops(seen, frames):
     seen.page.evaluate(
         """() => {
@@ -181,7 +159,6 @@ def test_play_goes_through_the_frames_and_stops(seen, frames):
     assert seen.page.evaluate("() => window.times") == [figure.time_stamp(frame.time) for frame in frames[:3]]
 
 
-@needs_browser
 def test_a_layer_that_is_switched_off_leaves_and_the_rest_stays(seen):
     full, bone = seen.picture(), seen.page.locator("tr[data-layer=bone] input")
     seen.after(bone.click)
@@ -196,7 +173,6 @@ def test_a_layer_that_is_switched_off_leaves_and_the_rest_stays(seen):
     assert np.array_equal(seen.picture(), full)
 
 
-@needs_browser
 def test_fields_are_those_of_the_frame_in_full_resolution(seen, frames):
     assert seen.page.inner_text("#colours-name") == "CXCL12 (nM), on the far wall"
     seen.after(lambda: seen.page.locator("#field").select_option("oxygen"))
@@ -214,7 +190,6 @@ def test_fields_are_those_of_the_frame_in_full_resolution(seen, frames):
     seen.after(lambda: seen.page.locator("#field").select_option("cxcl12"))
 
 
-@needs_browser
 def test_what_is_picked_has_the_values_of_the_frame_and_a_cell_is_followed(seen, frames):
     page, area = seen.page, seen.page.locator("#view").bounding_box()
 
@@ -244,7 +219,6 @@ def test_what_is_picked_has_the_values_of_the_frame_and_a_cell_is_followed(seen,
     assert [ring[axis][0] for axis in "xyz"] == [then[axis] for axis in "xyz"]
 
 
-@needs_browser
 def test_cameras_turn_and_the_screenshot_has_its_legend(seen):
     first = seen.picture()
     seen.after(lambda: seen.page.get_by_role("button", name="front", exact=True).click())
@@ -261,7 +235,6 @@ def test_cameras_turn_and_the_screenshot_has_its_legend(seen):
         assert (np.abs(legend - rgb).max(2) < 4).sum() > 100
 
 
-@needs_browser
 def test_a_new_frame_appears_by_itself(seen, folder):
     assert seen.page.get_attribute("#frame", "max") == "2"
     waiting = next(folder.glob("*.vtkhdf"))

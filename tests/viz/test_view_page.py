@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-import shutil
 import subprocess
 import sys
 import urllib.error
@@ -15,40 +14,18 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from marrowsim.simulation import Simulation
-from marrowsim.storage import RunFolder, open_run
+from marrowsim.storage import open_run
 from marrowsim.tissues import BONE
 from marrowsim.viz import opengl, palette
 from marrowsim.viz.layers import ON_REQUEST
 
 pytest.importorskip("trame")
-playwright = pytest.importorskip("playwright.sync_api")
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM = next((found for name in NAMES if (found := shutil.which(name))), None)
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here: apt-get install chromium"),
-    pytest.mark.skipif(not opengl.rendering_available(), reason=f"no OpenGL here; remedy: {opengl.REMEDY}"),
-]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-FLAGS += ["--disable-component-update", "--disable-sync"]
-
-OVERRIDES = {
-    "geometry.size": ["200 um"] * 3,
-    "output.frames_every": "2 h",
-    "time.duration": "6 h",
-}
+pytestmark = pytest.mark.skipif(not opengl.rendering_available(), reason=f"no OpenGL here; remedy: {opengl.REMEDY}")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A run of 200 um with frames at 0, 2, 4 and 6 hours, of which the last one has not appeared yet."""
-    path = tmp_path_factory.mktemp("viewed") / "run"
-    simulation = Simulation.from_scenario("homing", seed=1, threads=1, overrides=OVERRIDES)
-    with RunFolder.create(path, simulation) as recorder:
-        simulation.run(recorders=[recorder])
-    last = sorted((path / "frames").iterdir())[-1]
-    last.rename(path / last.name)
-    return path
+def folder(unfinished):
+    return unfinished("200 um", "200 um", "200 um")
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +35,6 @@ def address(folder):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         yield server.stdout.readline().strip()
         server.terminate()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
 
 
 class Seen:

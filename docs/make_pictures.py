@@ -97,8 +97,8 @@ PLATES = {
         400, 14.0, {"layers": BONE},
     ),
     "osteolysis-tumour": Plate(
-        "The same run with the tumour, which grows along the bone and fills the marrow around it. The strut between the "
-        "upper trabeculae, where it begins, is gone by day 4.",
+        "The same run with the tumour, which grows along the bone and fills the marrow around it. The strut between "
+        "the upper trabeculae, where it begins, is gone by day 4.",
         400, 14.0, {"layers": "bone,osteoclast,tumour"}, (0, 4, 8, 14), "osteolysis",
     ),
 }  # fmt: skip

@@ -118,12 +118,11 @@ def former_surface(frame, box: Box) -> pv.PolyData:
     return mesh.clip_scalar(scalars="gone", invert=False, value=0.5).triangulate()
 
 
-def isosurfaces(frame, name: str, levels: Sequence[float], box: Box) -> dict[float, pv.PolyData]:
-    """The surfaces (um) in a box where a field has each of some levels, through marrow and soft tissue alone.
+def local_mean(frame, name: str, box: Box) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of a field around each voxel of a box over what cells can enter, and how much of that is around it.
 
-    A cell that secretes stands in one voxel, and tissues that keep the field out have zeros there: contours of the
-    field itself are a cloud of octahedra and shreds. These are contours of the mean of the field around each point
-    over what cells can enter, weighted by a Gaussian of `FIELD_SMOOTHING` voxels, and end where the tissues begin.
+    Weighted by a Gaussian of `FIELD_SMOOTHING` voxels; 0 where there is next to nothing to enter. Both float32, shape
+    of the box.
     """
     margin = 4
     low = [max(0, edge - margin) for edge in box.low]
@@ -134,7 +133,17 @@ def isosurfaces(frame, name: str, levels: Sequence[float], box: Box) -> dict[flo
         gaussian_filter(part.astype(np.float32), FIELD_SMOOTHING, mode="nearest")[inner]
         for part in (frame.fields[name][around] * enterable, enterable)
     )
-    mean = np.divide(values, weight, out=np.zeros_like(values), where=weight > 0.01)
+    return np.divide(values, weight, out=np.zeros_like(values), where=weight > 0.01), weight
+
+
+def isosurfaces(frame, name: str, levels: Sequence[float], box: Box) -> dict[float, pv.PolyData]:
+    """The surfaces (um) in a box where a field has each of some levels, through marrow and soft tissue alone.
+
+    A cell that secretes stands in one voxel, and tissues that keep the field out have zeros there: contours of the
+    field itself are a cloud of octahedra and shreds. These are contours of its `local_mean`, and end where the tissues
+    begin.
+    """
+    mean, weight = local_mean(frame, name, box)
     grid = pv.ImageData(dimensions=mean.shape[::-1], spacing=(frame.spacing,) * 3)
     grid.origin = (np.array(box.low[::-1]) + 0.5) * frame.spacing
     grid.point_data[name] = mean.ravel()

@@ -17,6 +17,7 @@ from marrowsim.viz import access
 from marrowsim.viz.cameras import axes_of, facing
 from marrowsim.viz.description import WHOLE, Scene
 from marrowsim.viz.layers import check_field, choose, field_of, present, whole
+from marrowsim.viz.meshes import local_mean
 from marrowsim.viz.page import assemble
 from marrowsim.viz.page_data import FULL, Packer, Store, compressed, planes_of_bytes
 from marrowsim.viz.page_model import (
@@ -204,14 +205,16 @@ class PageServer:
         return _halves(np.take(self._frame(step).fields[name], layer, axis=axis))
 
     def volume(self, step: int, name: str) -> bytes:
-        """A field at every n-th voxel, as 16-bit floats in a gzip file.
+        """A field's local mean, whose surfaces are drawn, at every n-th voxel: 16-bit floats in a gzip file.
 
         Raises
         ------
         LookupError : where there is none.
         """
         every = self.model["samples"]["stride"]
-        return _halves(self._frame(step).fields[name][::every, ::every, ::every])
+        frame = self._frame(step)
+        frame.fields[name]  # raises where there is none
+        return _halves(local_mean(frame, name, whole(frame))[0][::every, ::every, ::every])
 
     def values(self, step: int, z: int, y: int, x: int) -> list[str]:
         """What a voxel holds beside its tissue, in words: the change of bone, and fields with their units.

@@ -16,7 +16,8 @@ from PIL import Image
 from marrowsim.cli import main
 from marrowsim.errors import Fault, RenderError
 from marrowsim.storage import open_run
-from marrowsim.viz import figure, layers, palette, rendering
+from marrowsim.tissues import IS_ENTERABLE
+from marrowsim.viz import figure, layers, meshes, palette, rendering
 from marrowsim.viz.description import Scene
 
 pytest.importorskip("plotly")
@@ -186,6 +187,9 @@ def test_fields_are_those_of_the_frame_in_full_resolution(seen, frames):
     seen.after(lambda: seen.page.locator("#field-as").select_option("isosurface"))
     surface = seen.trace("field")
     assert surface["type"] == "isosurface" and len(surface["value"]) == frames[2].tissue.size
+    entered = IS_ENTERABLE[frames[2].tissue].ravel() > 0
+    mean = meshes.local_mean(frames[2], "oxygen", layers.whole(frames[2]))[0].astype(np.float16).ravel()
+    assert np.array_equal(np.array(surface["value"], float)[entered], mean[entered].astype(float))
     seen.after(lambda: seen.page.locator("#field-as").select_option("wall"))
     seen.after(lambda: seen.page.locator("#field").select_option("cxcl12"))
 

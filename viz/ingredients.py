@@ -13,8 +13,8 @@ from marrowsim.viz import meshes, palette
 from marrowsim.viz.layers import Box
 from marrowsim.viz.sections import Shade, paint, quantiles
 
-# Tubes one voxel wide vanish under the smoothing that suits the wide ones.
-THIN, THIN_SMOOTHING = (CAPILLARY, SPROUT), 0.5
+# Tubes one voxel wide.
+THIN = (CAPILLARY, SPROUT)
 
 # Quantiles of a field in marrow and soft tissue at which isosurfaces are drawn where no levels are given.
 USUAL_LEVELS = (0.8, 0.93, 0.99)
@@ -31,7 +31,7 @@ def bone(frame, layers: Sequence[str], box: Box) -> pv.PolyData:
     present = frame.tissue == BONE
     formed = frame.bone_change > 0 if "bone_change" in layers else np.zeros_like(present)
     shown = present if "bone" in layers else formed
-    mesh = meshes.surface(shown, frame.spacing, box, thick=shown is present)
+    mesh = meshes.surface(shown, frame.spacing, box)
     old, fresh = (np.array(to_rgb(style.colour)) for style in (palette.TISSUES[BONE], palette.BONE_FORMED))
     if not mesh.n_cells or not formed.any():
         return meshes.coloured(mesh, old)
@@ -42,7 +42,7 @@ def bone(frame, layers: Sequence[str], box: Box) -> pv.PolyData:
 def vessel(frame, code: int, box: Box) -> pv.PolyData:
     """The surface of a tissue of vessels, translucent."""
     style = palette.TISSUES[code]
-    mesh = meshes.surface(frame.tissue == code, frame.spacing, box, THIN_SMOOTHING if code in THIN else 0.8)
+    mesh = meshes.surface(frame.tissue == code, frame.spacing, box, thin=code in THIN)
     return meshes.coloured(mesh, np.array([*to_rgb(style.colour), style.opacity]))
 
 

@@ -12,7 +12,7 @@ import pyvista as pv
 
 from marrowsim.errors import Fault, RenderError
 from marrowsim.tissues import BONE
-from marrowsim.viz.ingredients import THIN, THIN_SMOOTHING
+from marrowsim.viz.ingredients import THIN
 from marrowsim.viz.layers import STATUSES, TISSUE_LAYERS, drawn_groups, whole
 from marrowsim.viz.meshes import former_surface, share_at, surface
 
@@ -253,9 +253,7 @@ def _surfaces(frame, changed: bool) -> dict[str, pv.PolyData]:
     everything, meshes = whole(frame), {}
     for name, code in TISSUE_LAYERS.items():
         if (frame.tissue == code).any():
-            smoothing = THIN_SMOOTHING if code in THIN else 0.8
-            thick = code == BONE
-            meshes[name] = surface(frame.tissue == code, frame.spacing, everything, smoothing, thick=thick)
+            meshes[name] = surface(frame.tissue == code, frame.spacing, everything, thin=code in THIN)
     if changed and (frame.bone_change < 0).any():
         meshes["bone lost"] = former_surface(frame, everything)
     return meshes

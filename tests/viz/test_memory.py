@@ -93,7 +93,7 @@ def test_the_exported_lattice_is_the_frames_own_memory(frame):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize(("way", "lattices"), [("slab", 2.0), ("whole", 12.0), ("volume", 2.0)])
 def test_a_frame_of_200_voxels_takes_few_lattices_of_memory(way, lattices):
-    """Found: 1.2, 9.4, 1.1. The whole is all sinusoids' surface and 4e5 cells, the volume a texture of the driver."""
+    """Found: 1.2, 8.8, 1.1. The whole is all sinusoids' surface and 4e5 cells, the volume a texture of the driver."""
     program = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n{GROWTH}"
     command = [sys.executable, "-P", "-c", program, way]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)

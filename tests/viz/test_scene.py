@@ -33,20 +33,31 @@ def test_a_surface_encloses_its_tissue(frame):
     assert (mesh.points.min(0) >= low - 5.01).all() and (mesh.points.max(0) <= high + 5.01).all()
 
 
-def test_a_vessel_two_voxels_wide_stays_in_one_piece_in_a_large_lattice(monkeypatch):
-    monkeypatch.setattr(meshes, "COARSE_FROM", 1000)
-    mask = np.zeros((40, 40, 40), bool)
-    for step in range(3, 35):
+def test_points_of_a_surface_of_many_triangles_are_merged_and_vessels_stay_in_one_piece(monkeypatch):
+    mask = np.zeros((60, 60, 60), bool)
+    for step in range(3, 55):
         across = 5 + step // 3
         mask[step, across : across + 2, across : across + 2] = True
     box = layers.Box((0, 0, 0), mask.shape)
-    assert meshes.surface(mask, 10.0, box).connectivity().point_data["RegionId"].max() == 0
-    plate = np.zeros_like(mask)
-    plate[5:30, 5:30, 10:20] = True
-    fine, coarse = (meshes.surface(plate, 10.0, box, thick=thick) for thick in (False, True))
-    assert coarse.n_cells < 0.3 * fine.n_cells
-    assert coarse.volume == pytest.approx(plate.sum() * 1000.0, rel=0.15)
-    assert meshes.surface(mask, 10.0, box, thick=True).connectivity().point_data["RegionId"].max() > 0
+    fine = meshes.surface(mask, 10.0, box)
+    monkeypatch.setattr(meshes, "MERGED_FROM", 1000)
+    merged = meshes.surface(mask, 10.0, box)
+    assert merged.n_cells < 0.45 * fine.n_cells
+    assert merged.connectivity().point_data["RegionId"].max() == 0
+    assert 0.6 * fine.volume < merged.volume < fine.volume
+    place = {tuple(point): row for row, point in enumerate(fine.points)}
+    of = [place[tuple(point)] for point in merged.points]
+    np.testing.assert_array_equal(merged.point_data["Normals"], fine.point_data["Normals"][of])
+    assert np.unique(merged.regular_faces).size == merged.n_points
+
+
+def test_points_of_tubes_one_voxel_wide_are_not_merged(monkeypatch):
+    mask = np.zeros((40, 12, 12), bool)
+    mask[3:35, 6, 6] = True
+    box = layers.Box((0, 0, 0), mask.shape)
+    fine = meshes.surface(mask, 10.0, box, thin=True)
+    monkeypatch.setattr(meshes, "MERGED_FROM", 100)
+    np.testing.assert_array_equal(meshes.surface(mask, 10.0, box, thin=True).points, fine.points)
 
 
 def test_triangles_are_drawn_from_the_farthest_to_the_nearest():

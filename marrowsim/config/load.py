@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,7 @@ def load_config(
     processes: Mapping[str, type[ParameterSet]],
     overrides: Mapping[str, Any] | None = None,
     *,
+    knockouts: Iterable[str] = (),
     files: bool = True,
     code: bool = True,
 ) -> Config:
@@ -81,6 +82,7 @@ def load_config(
     scenario : name of a bundled scenario, path of a TOML file, or nested values.
     processes : parameter sets of the processes, by name.
     overrides : values by dotted key (`{"time.step": "6 min"}`), which win over the scenario.
+    knockouts : arrows to switch off besides those that the scenario or the overrides do.
     files : whether the files that the scenario names must be there; those of its code always must.
     code : whether the Python files of its `extensions` are run, as is needed to simulate or to check it. If not, the
         sections of their processes are taken as they stand in a resolved scenario.
@@ -110,6 +112,10 @@ def load_config(
     for key, value in (overrides or {}).items():
         overridden.add(tuple(key.split(".")))
         faults += _assign(data, key, value)
+    for name in knockouts:
+        overridden.add(("knockouts",))
+        if isinstance(listed := data.setdefault("knockouts", []), list) and name not in listed:
+            data["knockouts"] = [*listed, name]
     places = Places(text, where, overridden)
     data = _with_catalogue(data, _presets(data, faults, places), faults, places)
     own = load_extensions(data, processes, places, code=code)

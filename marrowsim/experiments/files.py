@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from marrowsim.readouts import column_names
 CLAIMS = ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10")
 """The experiments that are part of the program."""
 COLUMNS = "a column of readouts.csv with its unit (docs/ODD.md lists them), such as 'BV/TV (1)'"
+ARM = re.compile(r"[A-Za-z0-9_-]+")
 PARTS: dict[str, type[BaseModel]] = {"bounded": Bounded, "arms": Arm, "readout": Readout, "rule": Rule}
 
 
@@ -99,6 +101,11 @@ def _cross_faults(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
     """Names that refer to something in the file must be there, and measures must know their options."""
     yield from readout_faults(data, places)
     arms = data.get("arms") if isinstance(data.get("arms"), dict) else {}
+    yield from set_faults(data, places, (), ("bounded",), *(("arms", name) for name in arms))
+    for name in arms:
+        if not ARM.fullmatch(name):
+            allowed = "letters, digits, _ and -, since files are named after it; any words in label"
+            yield Fault("the name of an arm", allowed, f"'{name}'", where=places(("arms", name)))
     readouts = [item.get("name") for _, item in tables(data, "readout")]
     for number, rule in tables(data, "rule"):
         kind = rule.get("kind")
@@ -109,6 +116,8 @@ def _cross_faults(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
                 yield Fault("an arm to compare with is missing", ", ".join(arms), remedy=f"give {key}", where=where)
             elif arm is not None and isinstance(kind, str) and kind in ARMS_OF and key not in ("of", *needed):
                 yield Fault(f"a rule of kind {kind} has no such arm", ", ".join(("of", *needed)), key, where=where)
+            elif key != "of" and arm is not None and arm == rule.get("of"):
+                yield Fault("an arm is compared with itself", ", ".join(arms), f"'{arm}'", where=where)
             elif isinstance(arm, str) and arm not in arms:
                 yield Fault("unknown arm", ", ".join(arms), f"'{arm}'", nearest(arm, arms), where)
         name = rule.get("readout")
@@ -120,6 +129,20 @@ def _cross_faults(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
     if rules and not any("supports" in rule for rule in rules):
         what, allowed = "no rule can support the claim", "supports in one rule or more"
         yield Fault(what, allowed, where=places(("rule",)))
+
+
+def set_faults(data: Mapping[str, Any], places: Places, *above: tuple[str, ...]) -> Iterator[Fault]:
+    """What `set` may not give, in the tables at these paths: what is given in another way, and would not count."""
+    for path in above:
+        table: Any = data
+        for name in path:
+            table = table.get(name) if isinstance(table, dict) else None
+        values = table.get("set") if isinstance(table, dict) else None
+        others = {"seed": "the seeds are those of the replicates", "knockouts": "knockouts stand beside set, not in it"}
+        for key, what in others.items():
+            if isinstance(values, dict) and key in values:
+                remedy = "leave it out" if key == "seed" else "move it above set, into the same table"
+                yield Fault(what, given=repr(values[key]), remedy=remedy, where=places((*path, "set", key)))
 
 
 def readout_faults(data: Mapping[str, Any], places: Places) -> Iterator[Fault]:
@@ -175,13 +198,12 @@ def arm_configs(source: Source, *, bounded: bool, seed: int) -> dict[str, Config
         overrides = flat(experiment.set) | (flat(experiment.bounded.set) if bounded else {}) | flat(arm.set)
         overrides = anchored(overrides, source.folder)
         switched = [*experiment.knockouts, *arm.knockouts]
-        if switched:
-            overrides["knockouts"] = list(dict.fromkeys(switched))
         try:
-            config = configs[name] = load_config(scenario, PROCESSES, overrides | {"seed": seed})
+            config = load_config(scenario, PROCESSES, overrides | {"seed": seed}, knockouts=switched)
         except ScenarioError as error:
             faults += [replace(fault, where=f"{source.where}: arm {name}: {fault.where}") for fault in error.faults]
             continue
+        configs[name] = config
         faults += unmeasurable(experiment.readout, config, f"{source.where}: arm {name}")
     if faults:
         raise ExperimentError(*dict.fromkeys(faults))

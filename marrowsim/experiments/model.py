@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 from pydantic_core import PydanticCustomError
 
 from marrowsim.experiments.statistics import Effect
@@ -13,7 +13,15 @@ from marrowsim.units import Duration
 
 FORMAT = 1
 Replicates = Annotated[int, Field(ge=2, le=10_000)]
-Band = tuple[FiniteFloat, FiniteFloat]
+
+
+def _in_order(band: tuple[float, float]) -> tuple[float, float]:
+    if band[0] > band[1]:
+        raise PydanticCustomError("band", "the ends of a band are the other way round", {"allowed": "the lower first"})
+    return band
+
+
+Band = Annotated[tuple[FiniteFloat, FiniteFloat], AfterValidator(_in_order)]
 ARMS_OF = {"ratio": ("to",), "ratio of means": ("to",), "difference": ("to",), "share": ("full", "none"), "value": ()}
 """Arms besides `of` that a kind of rule compares with."""
 

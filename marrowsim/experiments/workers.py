@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import multiprocessing
+import math
 import os
+import sys
 import threading
 import time
 from collections import Counter
@@ -13,7 +14,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 import psutil
@@ -29,7 +33,12 @@ TRIES = 3
 SHARE = 0.9
 """Part of the memory that is available which points may take together."""
 INSTALL = "pip install 'marrowsim[sweep]'"
-CGROUPS = Path("/sys/fs/cgroup")
+CGROUPS, OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
+MEMORY_FILES = {
+    "1": ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    "2": ("", "memory.max", "memory.current", "inactive_file"),
+}
+"""Version of control groups to the folder of their memory, and there limit, use, and in memory.stat files in cache."""
 log = logging.getLogger("marrowsim")
 
 
@@ -51,18 +60,31 @@ def require_cluster() -> None:
 
 
 def available_memory() -> float:
-    """Bytes that new processes may take: what the machine has available, or the rest of this process's cgroup."""
+    """Bytes that new processes may take: what the machine has available, or the rest of this process's control groups.
+
+    Files that a group has cached and not used of late count as available, as they do for the machine.
+    """
     free = float(psutil.virtual_memory().available)
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/self/cgroup").read_text(encoding="ascii").splitlines()
-        own = CGROUPS / next(line.removeprefix("0::/") for line in lines if line.startswith("0::"))
-        for group in (own, *own.parents):
-            limit = group / "memory.max"
-            if limit.is_file() and (text := limit.read_text().strip()) != "max":
-                free = min(free, float(text) - float((group / "memory.current").read_text()))
-            if group == CGROUPS:
-                break
+    with contextlib.suppress(OSError):
+        for line in OWN_GROUPS.read_text(encoding="utf-8").splitlines():
+            _, controllers, path = line.split(":", 2)
+            if "memory" not in (controllers or "memory").split(","):
+                continue
+            top, *files = MEMORY_FILES["1" if controllers else "2"]
+            own = CGROUPS / top / path.lstrip("/")
+            while own.is_relative_to(CGROUPS):
+                free = min(free, _room(own, *files))
+                own = own.parent
     return free
+
+
+def _room(group: Path, limit: str, used: str, cached: str) -> float:
+    """Bytes that a control group may still take, by the names of its files; infinite where it has no limit."""
+    with contextlib.suppress(OSError, ValueError):
+        most, now = (float((group / name).read_text()) for name in (limit, used))
+        counts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+        return most - now + float(counts.get(cached, 0))
+    return math.inf
 
 
 class Pool(Protocol):
@@ -170,6 +192,38 @@ def _run_in(pool: Pool, points: list[Point], after: Callable[[int], None]) -> li
     return failed
 
 
+class _Worker(SpawnProcess):
+    """A worker that does not import the user's main module: scripts need no guard, and may be standard input."""
+
+    def start(self) -> None:
+        """Begin, with an empty module in the place of the main one."""
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            super().start()
+        finally:
+            sys.modules["__main__"] = main
+
+
+class _Spawning(SpawnContext):
+    """Begins workers, and can end them."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun: list[_Worker] = []
+
+    def Process(self, *arguments: Any, **keywords: Any) -> _Worker:
+        """A worker that is not begun yet."""
+        self.begun.append(_Worker(*arguments, **keywords))
+        return self.begun[-1]
+
+    def end(self) -> None:
+        """End the workers that are still at work."""
+        for worker in self.begun:
+            if worker.is_alive():
+                worker.terminate()
+
+
 @dataclass
 class _Slot:
     """A worker process, and the geometry that it has at hand."""
@@ -187,6 +241,7 @@ class _LocalPool:
     def __init__(self, processes: int, threads: int):
         self.threads = threads
         self.limit = SHARE * available_memory()
+        self.context = _Spawning()
         self.slots = [_Slot(self._process()) for _ in range(processes)]
 
     @classmethod
@@ -195,13 +250,15 @@ class _LocalPool:
         pool = cls(processes, threads)
         try:
             yield pool
+        except BaseException:
+            pool.context.end()
+            raise
         finally:
             for slot in pool.slots:
                 slot.pool.shutdown(wait=False, cancel_futures=True)
 
-    @staticmethod
-    def _process() -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _leave_with_parent)
+    def _process(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(1, self.context, _leave_with_parent)
 
     def choose(self, waiting: list[Point], running: Collection[Point]) -> Point | None:
         """A point of the geometry that an idle worker has, or of one that no other has, or the first."""
@@ -248,7 +305,7 @@ class _LocalPool:
 
 def _leave_with_parent() -> None:
     """End this worker when the process that began it is gone, however it went."""
-    parent = multiprocessing.parent_process()
+    parent = parent_process()
 
     def watch() -> None:
         parent.join()

@@ -15,7 +15,7 @@ from marrowsim.config.extensions import anchored
 from marrowsim.config.faults import Places, faults_of
 from marrowsim.config.load import toml_text
 from marrowsim.errors import ExperimentError, Fault, ScenarioError, nearest
-from marrowsim.experiments.files import flat, readout_faults, scenario_beside, tables, unmeasurable
+from marrowsim.experiments.files import flat, readout_faults, scenario_beside, set_faults, tables, unmeasurable
 from marrowsim.experiments.model import Readout
 from marrowsim.processes import PROCESSES
 from marrowsim.sweeps.model import Parameter, Reference, Sweep
@@ -55,11 +55,9 @@ class Source:
         knockouts = self.sweep.knockouts
         if reference:
             values |= flat(self.sweep.reference.set)
-            knockouts = list(dict.fromkeys([*knockouts, *self.sweep.reference.knockouts]))
+            knockouts = [*knockouts, *self.sweep.reference.knockouts]
         overrides = anchored(values, self.folder) | {"seed": seed}
-        if knockouts:
-            overrides = {"knockouts": knockouts} | overrides
-        return load_config(self.scenario, PROCESSES, overrides)
+        return load_config(self.scenario, PROCESSES, overrides, knockouts=knockouts)
 
 
 def sweep_text(name_or_path: str | Path) -> tuple[str, str]:
@@ -116,6 +114,7 @@ def read_source(
         raise ExperimentError(Fault("the file is not valid TOML", given=str(error), where=where)) from None
     places = Places(text, where, ())
     faults = [*readout_faults(data, places), *_design_faults(data, places), *_reference_faults(data, places)]
+    faults += set_faults(data, places, (), ("reference",))
     faults += more(data, places)
     sweep = None
     try:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from marrowsim.config.load import scenario_text
 from marrowsim.errors import ExperimentError
 from marrowsim.experiments import CLAIMS, load_experiment
 from marrowsim.experiments.files import arm_configs, flat
@@ -62,12 +63,28 @@ def test_every_fault_at_once(tiny):
         ("replicates = 3", "replicates = 1", "out of bounds"),
         ('scenario = "culture"\n', "", "a value is missing"),
         ('id = "tiny"', 'id = "../tiny"', "id"),
+        ("within = [0.9, 1.1]", "within = [1.1, 0.9]", "the other way round"),
+        ("expected = [1.0, 3.0]", "expected = [3.0, 1.0]", "the other way round"),
+        ("[arms.blocked]", '[arms."../blocked"]\n[arms.blocked]', "the name of an arm"),
+        ('of = "with"', 'of = "without"', "compared with itself"),
+        ("[arms.without]", "[arms.without]\nset.seed = 7", "the seeds are those of the replicates"),
+        ("[set]", "[set]\nseed = 7", "the seeds are those of the replicates"),
+        ("[arms.without]", '[arms.without]\nset.knockouts = ["CXCR4"]', "knockouts stand beside set"),
     ],
 )
 def test_single_faults(tiny, old, new, part):
     with pytest.raises(ExperimentError) as error:
         load_experiment(tiny((old, new)))
     assert part in words(error)
+
+
+def test_arrows_are_switched_off_besides_those_of_the_scenario(tiny, tmp_path):
+    (tmp_path / "own.toml").write_text('knockouts = ["CXCL12->growth"]\n' + scenario_text("culture")[0])
+    path = tiny(('scenario = "culture"', 'scenario = "own.toml"'))
+    configs = arm_configs(load_experiment(path), bounded=False, seed=1)
+    assert {name: set(config.knockouts) for name, config in configs.items()} == {
+        "with": {"CXCL12->growth"}, "without": {"CXCL12->growth"}, "blocked": {"CXCL12->growth", "CXCR4"}
+    }  # fmt: skip
 
 
 def test_rules_that_cannot_support_are_refused(tiny):

@@ -36,17 +36,32 @@ def test_memory_that_others_took_is_not_given_out(monkeypatch):
         assert pool.choose(rest, []) is rest[0]
 
 
-def test_available_memory(monkeypatch, tmp_path):
-    whole = workers.available_memory()
-    assert 0 < whole <= psutil.virtual_memory().total
-    if not any(line.startswith("0::") for line in Path("/proc/self/cgroup").read_text().splitlines()):
-        pytest.skip("no unified control groups here")
+@pytest.mark.parametrize(
+    ("line", "top", "names", "nothing"),
+    [
+        ("0::/jobs/mine", "", ("memory.max", "memory.current", "inactive_file"), "max"),
+        ("4:cpu,memory:/jobs/mine", "memory", ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+         str(2**63 - 4096)),
+    ],
+)  # fmt: skip
+def test_available_memory(line, top, names, nothing, monkeypatch, tmp_path):
+    """The limit of a control group of either version, or of one above it, less what is in use and not in cache."""
+    assert 0 < workers.available_memory() <= psutil.virtual_memory().total
+    limit, used, cached = names
+    (tmp_path / "own").write_text(f"7:devices:/\n{line}\n")
     monkeypatch.setattr(workers, "CGROUPS", tmp_path)
-    (tmp_path / "memory.max").write_text("3000000\n")
-    (tmp_path / "memory.current").write_text("1000000\n")
-    assert workers.available_memory() == 2e6
-    (tmp_path / "memory.max").write_text("max\n")
-    assert workers.available_memory() > 2e6
+    monkeypatch.setattr(workers, "OWN_GROUPS", tmp_path / "own")
+    group = tmp_path / top / "jobs" / "mine"
+    group.mkdir(parents=True)
+    for place, most in ((group, "3000000"), (group.parent, "9000000")):
+        (place / limit).write_text(f"{most}\n")
+        (place / used).write_text("1000000\n")
+        (place / "memory.stat").write_text(f"anon 500000\n{cached} 400000\n")
+    assert workers.available_memory() == 2.4e6
+    (group / limit).write_text(f"{nothing}\n")
+    assert workers.available_memory() == 8.4e6
+    (group.parent / limit).write_text(f"{nothing}\n")
+    assert workers.available_memory() > 1e8
 
 
 def test_a_cluster_is_serial_to_the_byte(tiny, tmp_path):

@@ -41,6 +41,8 @@ RANGE = 'low = "0.1 nM"\nhigh = "10 nM"\nscale = "log"\ncount = 3'
         (END, END + '\n[reference]\nreadouts = ["cells"]\n', 38, "has no unit"),
         (END, END + '\n[reference]\nreadouts = ["CXCR4"]\nknockouts = ["CXCR5"]\n', 37, "unknown arrow"),
         (END, END + '\n[reference]\nreadouts = ["CXCR4"]\nset.receptor.x = 1\n', 37, "unknown key"),
+        (END, END + '\n[reference]\nreadouts = ["CXCR4"]\nset.seed = 1\n', 39, "those of the replicates"),
+        ("[set]", '[set]\nknockouts = ["CXCR4"]', 10, "knockouts stand beside set"),
     ],
 )  # fmt: skip
 def test_faults(old, new, line, what, tiny):

@@ -171,6 +171,33 @@ def test_a_killed_worker_costs_one_point(sixty_four, tmp_path, caplog):
     assert caplog.text.count("was killed: it is run again") == 1
 
 
+def test_scripts_need_no_guard(tiny, finished, tmp_path):
+    """A script is not run again by its workers, and one of standard input, which has no file, can have some."""
+    text = f"""
+import marrowsim as ms
+print("begun")
+ms.sweep({str(tiny())!r}, output={str(tmp_path / "out")!r}, processes=2)
+"""
+    command = [sys.executable, "-P", "-"]
+    found = subprocess.run(command, check=False, input=text, capture_output=True, text=True, timeout=240)
+    assert (found.returncode, found.stdout) == (0, "begun\n"), found.stderr
+    assert_same_tables(finished.folder, tmp_path / "out")
+
+
+def test_an_interrupt_ends_the_points_under_way(tiny, tmp_path):
+    """Their results would be lost, and the workers of the next command would stand beside those of this one."""
+    path = tiny(('time.duration = "6 h"', 'time.duration = "300 d"'))
+
+    def stop(done, todo):
+        if any(item.cpu_times().user > 0.5 for item in living_workers()):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(path, output=tmp_path / "out", processes=2, progress=stop)
+    _, alive = psutil.wait_procs(living_workers(), timeout=10)
+    assert not alive
+
+
 @pytest.mark.slow
 def test_a_point_that_kills_its_worker_is_given_up(tiny, tmp_path):
     """Whichever point is under way in the one worker is killed three times; the other goes on."""

@@ -8,12 +8,14 @@ import typer
 from rich.table import Table
 
 from marrowsim.cli.console import Stages, messages, output, short
-from marrowsim.errors import ExperimentError, Fault
+from marrowsim.cli.options import in_micrometres
+from marrowsim.errors import ExperimentError, Fault, MarrowsimError
 from marrowsim.experiments import CLAIMS, experiment_text, load_experiment
-from marrowsim.experiments.files import arm_configs
+from marrowsim.experiments.bone import OwnBone
+from marrowsim.experiments.files import arm_configs, has_bone
 from marrowsim.experiments.overview import overview_text
 from marrowsim.experiments.report import with_interval
-from marrowsim.experiments.run import Outcome, knockout
+from marrowsim.experiments.run import Outcome, check, knockout, own_bone
 from marrowsim.storage.files import disk_errors, write_atomically
 
 FOLDERS = {False: Path("knockouts"), True: Path("knockouts-bounded")}
@@ -46,6 +48,8 @@ def run_experiments(
     processes: int | None,
     scheduler: str | None,
     seed: int,
+    bone: str | None,
+    spacing: str | None,
 ) -> None:
     """Run experiments one after the other, each into its folder, and print the verdicts.
 
@@ -53,14 +57,16 @@ def run_experiments(
     ----------
     names : bundled names and files; `all` are the bundled ones.
     out : folder of the report, or of the folders of several.
-    bounded, replicates, processes, scheduler, seed : see `marrowsim.experiments.run.knockout`.
+    bounded, replicates, processes, scheduler, seed, bone, spacing : see `marrowsim.experiments.run.knockout`.
 
     Raises
     ------
     ExperimentError
         With the faults of every experiment before any is run, or of those that failed after all were.
     """
-    wanted = list(dict.fromkeys(name for item in names for name in (CLAIMS if item == ALL else (item,))))
+    own = own_bone(bone, None if spacing is None else in_micrometres(spacing))
+    every = CLAIMS if own is None or ALL not in names else _in_bone(bounded, seed)
+    wanted = list(dict.fromkeys(name for item in names for name in (every if item == ALL else (item,))))
     if not wanted:
         remedy = "name one or more, or: marrowsim knockout --list"
         raise ExperimentError(
@@ -68,14 +74,15 @@ def run_experiments(
         )
     several = len(wanted) > 1
     base = out or FOLDERS[bounded]
-    folders = _folders(wanted, base, several or out is None, bounded, seed)
+    folders = _folders(wanted, base, several or out is None, bounded, seed, own)
     outcomes, faults, unfinished = [], [], []
     for name, folder in folders.items():
         with Stages(f"experiment {name}") as stages:
             try:
                 outcome = knockout(
                     name, bounded=bounded, output=folder, replicates=replicates, processes=processes,
-                    scheduler=scheduler, seed=seed, progress=stages.points(name),
+                    scheduler=scheduler, seed=seed, bone=own and own.file, spacing=own and own.spacing,
+                    progress=stages.points(name),
                 )  # fmt: skip
             except ExperimentError as error:
                 faults += error.faults
@@ -96,14 +103,28 @@ def run_experiments(
         raise ExperimentError(*faults)
 
 
-def _folders(names: list[str], base: Path, below: bool, bounded: bool, seed: int) -> dict[str, Path]:
+def _in_bone(bounded: bool, seed: int) -> list[str]:
+    """The experiments of the program that have bone; the others are named to the user."""
+    sources = {name: load_experiment(name) for name in CLAIMS}
+    found = [
+        name
+        for name, source in sources.items()
+        if any(map(has_bone, arm_configs(source, bounded=bounded, seed=seed).values()))
+    ]
+    messages().print(f"left out, as they have no bone: {', '.join(name for name in CLAIMS if name not in found)}")
+    return found
+
+
+def _folders(
+    names: list[str], base: Path, below: bool, bounded: bool, seed: int, bone: OwnBone | None
+) -> dict[str, Path]:
     """Folder of each experiment; the faults of all of them come at once."""
     folders, faults = {}, []
     for name in names:
         try:
             source = load_experiment(name)
-            arm_configs(source, bounded=bounded, seed=seed)
-        except ExperimentError as error:
+            check(source, bounded=bounded, seed=seed, bone=bone)
+        except MarrowsimError as error:
             faults += error.faults
             continue
         path = base / source.experiment.id if below else base

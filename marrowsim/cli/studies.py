@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from marrowsim.cli.console import guarded
-from marrowsim.cli.options import Scheduler
+from marrowsim.cli.options import Bone, Scheduler, Spacing
 
 studies = typer.Typer()
 
@@ -28,6 +28,8 @@ def knockout(
     processes: Annotated[int | None, typer.Option(help="Worker processes; never change a result.", min=1)] = None,
     scheduler: Scheduler = None,
     seed: Annotated[int, typer.Option(help="Seed of the first replicate.", min=0)] = 1,
+    bone: Bone = None,
+    spacing: Spacing = None,
     show: Annotated[bool, typer.Option("--list", help="List the experiments.")] = False,
     text: Annotated[bool, typer.Option("--print", help="Print the file of an experiment, to copy and edit.")] = False,
 ) -> None:
@@ -47,6 +49,8 @@ def knockout(
             processes=processes,
             scheduler=scheduler,
             seed=seed,
+            bone=bone,
+            spacing=spacing,
         )
 
 

@@ -16,6 +16,7 @@ from marrowsim.config.extensions import anchored
 from marrowsim.config.faults import Places, faults_of
 from marrowsim.config.load import toml_text
 from marrowsim.errors import ExperimentError, Fault, ScenarioError, nearest
+from marrowsim.experiments.bone import OwnBone
 from marrowsim.experiments.measures import MEASURES
 from marrowsim.experiments.model import ARMS_OF, Arm, Bounded, Bounds, Experiment, Readout, Rule
 from marrowsim.processes import PROCESSES
@@ -184,15 +185,15 @@ def flat(tables: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     return values
 
 
-def arm_configs(source: Source, *, bounded: bool, seed: int) -> dict[str, Config]:
-    """The configuration of every arm, for one seed.
+def arm_configs(source: Source, *, bounded: bool, seed: int, bone: OwnBone | None = None) -> dict[str, Config]:
+    """The configuration of every arm, for one seed, with bone of an image in the place of generated bone.
 
     Raises
     ------
     ExperimentError
-        With the faults of every arm's scenario, and of what the readouts ask of it.
+        With the faults of every arm's scenario, and of what the readouts ask of it; where no arm has bone to replace.
     """
-    experiment, faults, configs = source.experiment, [], {}
+    experiment, faults, configs, replaced = source.experiment, [], {}, False
     for name, arm in experiment.arms.items():
         scenario = scenario_beside(source.folder, arm.scenario or experiment.scenario)
         overrides = flat(experiment.set) | (flat(experiment.bounded.set) if bounded else {}) | flat(arm.set)
@@ -200,14 +201,26 @@ def arm_configs(source: Source, *, bounded: bool, seed: int) -> dict[str, Config
         switched = [*experiment.knockouts, *arm.knockouts]
         try:
             config = load_config(scenario, PROCESSES, overrides | {"seed": seed}, knockouts=switched)
+            if bone is not None and has_bone(config):
+                replaced = True
+                values = overrides | bone.overrides(config) | {"seed": seed}
+                config = load_config(scenario, PROCESSES, values, knockouts=switched)
         except ScenarioError as error:
             faults += [replace(fault, where=f"{source.where}: arm {name}: {fault.where}") for fault in error.faults]
             continue
         configs[name] = config
         faults += unmeasurable(experiment.readout, config, f"{source.where}: arm {name}")
+    if bone is not None and not (faults or replaced):
+        what, allowed = "no arm has generated bone", "an experiment in marrow"
+        faults.append(Fault(what, allowed, bone.name, "leave the image out", source.where))
     if faults:
         raise ExperimentError(*dict.fromkeys(faults))
     return configs
+
+
+def has_bone(config: Config) -> bool:
+    """Whether a configuration has generated bone, which that of an image can take the place of."""
+    return config.geometry.kind == "trabecular"
 
 
 def scenario_beside(folder: Path, name: str) -> str:

@@ -64,6 +64,8 @@ def overview_text(outcomes: list[Outcome], figure: str, unfinished: Sequence[str
     count = ", ".join(f"{verdicts.count(name)} {name}" for name in dict.fromkeys(verdicts))
     lines = ["# Claims and verdicts", "", f"{form}{count}. marrowsim {__version__}.", ""]
     lines += [f"**Not finished: {', '.join(unfinished)}.**", ""] if unfinished else []
+    bones = {item.bone: [other.experiment.id for other in outcomes if other.bone == item.bone] for item in outcomes}
+    lines += [f"Bone of {', '.join(of)}: {bone}.\n" for bone, of in bones.items() if bone]
     lines += _claims(outcomes)
     rows = [row for item in outcomes for judged in item.judgements for row in _shortfalls(item.experiment.id, judged)]
     if rows:

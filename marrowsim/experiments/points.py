@@ -13,11 +13,13 @@ from typing import Any
 
 from marrowsim import __version__
 from marrowsim.config import Config, load_config
+from marrowsim.errors import ExperimentError, Fault
 from marrowsim.estimate import Estimate, estimate
 from marrowsim.experiments.measures import MEASURES
 from marrowsim.experiments.model import Readout
 from marrowsim.experiments.watch import Watch
 from marrowsim.geometry.build import Geometry, bone_of, build_geometry
+from marrowsim.geometry.reading import known_checksum
 from marrowsim.processes import PROCESSES
 from marrowsim.simulation import Simulation
 from marrowsim.storage.files import write_atomically
@@ -84,7 +86,11 @@ def digest_of(values: Any) -> str:
 
 
 def content_digest(scenario: Mapping[str, Any], readouts: Iterable[Mapping[str, Any]]) -> str:
-    """SHA-256 of what a result follows from: scenario with its seed, readouts and version."""
+    """SHA-256 of what a result follows from: scenario with its seed, the content of its image, readouts and version."""
+    geometry = scenario["geometry"]
+    if image := geometry.get("image"):
+        named = {**image, "file": known_checksum(image["file"])}
+        scenario = {**scenario, "geometry": {**geometry, "image": named}}
     return digest_of([__version__, scenario, list(readouts)])
 
 
@@ -97,6 +103,9 @@ def measure_point(point: Point, threads: int = 1) -> dict[str, Any]:
     global _latest  # noqa: PLW0603
     begun = time.monotonic()
     config = load_config(point.scenario, PROCESSES)
+    if content_digest(point.scenario, point.readouts) != point.digest:
+        what, remedy = "the image is another one here than where the point was planned", "give both the same file"
+        raise ExperimentError(Fault(what, given=str(config.geometry.image.file), remedy=remedy))
     known = _latest
     if known is None or known[0] != point.geometry_key:
         known = _latest = (point.geometry_key, build_geometry(config))

@@ -63,6 +63,9 @@ def report_text(outcome: Outcome) -> str:
         "",
     ]
     lines += ["## Arms", "", f"Scenario `{experiment.scenario}`, with what stands in `experiment.toml`.", ""]
+    if outcome.bone is not None:
+        where = "the same in all replicates, where the experiment has generated bone"
+        lines += [f"Bone is that in the middle of {outcome.bone}, {where}; `experiment.json` has its SHA-256.", ""]
     lines += ["| arm | | changes |", "| --- | --- | --- |"]
     lines += [f"| {name} | {arm.label} | {arm_changes(arm)} |" for name, arm in experiment.arms.items()]
     lines += ["", "## Readouts", "", *_readouts(outcome)]

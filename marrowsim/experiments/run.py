@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ import tomli_w
 from filelock import FileLock, Timeout
 
 from marrowsim.errors import ExperimentError, Fault
+from marrowsim.experiments.bone import OwnBone
 from marrowsim.experiments.files import Source, arm_configs, load_experiment
 from marrowsim.experiments.model import Experiment
 from marrowsim.experiments.points import Point, cost_of
@@ -42,6 +44,7 @@ class Outcome:
     values : readout to arm to float64 array over seeds; NaN where a number was not defined.
     judgements : one a rule.
     folder : where the report is; None where it was not kept.
+    bone : the image that its bone is of, and its BV/TV, in words; None for generated bone.
     """
 
     experiment: Experiment
@@ -50,6 +53,7 @@ class Outcome:
     values: dict[str, dict[str, np.ndarray]]
     judgements: list[Judgement]
     folder: Path | None
+    bone: str | None = None
 
     @property
     def verdict(self) -> str:
@@ -76,6 +80,8 @@ def knockout(
     processes: int | None = None,
     scheduler: str | None = None,
     seed: int = 1,
+    bone: str | Path | None = None,
+    spacing: Any = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Run an experiment, or what of it is not in the folder yet, and judge it.
@@ -92,25 +98,61 @@ def knockout(
     processes : worker processes, one thread each; the processors there are where not given. They never change a result.
     scheduler : address of a Dask scheduler whose workers are used instead, such as `"tcp://127.0.0.1:8786"`.
     seed : of the first replicate; the others follow.
+    bone : an image whose bone takes the place of generated bone: of each arm's size, from the middle of the image. The
+        bone of all replicates is the same then; their vessels, stroma and cells are not.
+    spacing : voxel size in that image, such as `"19.5 um"`, where its header does not tell.
     progress : called with points done and points to do.
 
     Raises
     ------
     ExperimentError
         An experiment that cannot be run, a folder of another one, or points that failed.
+    ImageError
+        An image that cannot be read, or is smaller than the experiment's box.
     """
     source = load_experiment(name)
+    own = own_bone(bone, spacing)
     count = _count("replicates", replicates, 2) or (
         source.experiment.bounded.replicates if bounded else source.experiment.replicates
     )
     workers = _count("processes", processes, 1) or processors()
-    arm_configs(source, bounded=bounded, seed=seed)
+    check(source, bounded=bounded, seed=seed, bone=own)
     if output is None:
         with tempfile.TemporaryDirectory(prefix="marrowsim-") as scratch:
-            return _run(source, Path(scratch), False, bounded, count, workers, scheduler, seed, progress)
+            return _run(source, Path(scratch), False, bounded, count, workers, scheduler, seed, own, progress)
     path = Path(output)
-    with disk_errors(path), _own(path, source, bounded):
-        return _run(source, path, True, bounded, count, workers, scheduler, seed, progress)
+    with disk_errors(path), _own(path, source, bounded, own):
+        return _run(source, path, True, bounded, count, workers, scheduler, seed, own, progress)
+
+
+def own_bone(image: str | Path | None, spacing: Any) -> OwnBone | None:
+    """The bone of an image, or none.
+
+    Raises
+    ------
+    ExperimentError
+        A voxel size without an image.
+    """
+    if image is not None:
+        return OwnBone.at(image, spacing)
+    if spacing is not None:
+        what, remedy = "a voxel size without an image", "name the image by bone (--bone), or leave the size out"
+        raise ExperimentError(Fault(what, given=str(spacing), remedy=remedy, where="spacing"))
+    return None
+
+
+def check(source: Source, *, bounded: bool, seed: int, bone: OwnBone | None) -> None:
+    """Find everything that is wrong with an experiment before anything is written or run.
+
+    Raises
+    ------
+    ExperimentError, ImageError
+        As `knockout`.
+    """
+    configs = arm_configs(source, bounded=bounded, seed=seed, bone=bone)
+    if bone is not None:
+        for config in configs.values():
+            cost_of(config)  # reads the image
 
 
 def _count(name: str, given: int | None, fewest: int) -> int | None:
@@ -120,10 +162,10 @@ def _count(name: str, given: int | None, fewest: int) -> int | None:
 
 
 @contextmanager
-def _own(path: Path, source: Source, bounded: bool) -> Iterator[None]:
+def _own(path: Path, source: Source, bounded: bool, bone: OwnBone | None) -> Iterator[None]:
     """The folder, made or found to be of this experiment, with no other process in it."""
     record = path / RECORD
-    known = {"id": source.experiment.id, "bounded": bounded}
+    known = {"id": source.experiment.id, "bounded": bounded, "bone": bone and bone.record()}
     if record.is_file():
         try:
             found = json.loads(record.read_text(encoding="utf-8"))
@@ -145,7 +187,7 @@ def _own(path: Path, source: Source, bounded: bool) -> Iterator[None]:
 
 
 def _refusal(what: str, source: Source, path: Path) -> ExperimentError:
-    allowed = f"a folder that does not exist or is empty, or one of {source.experiment.id} in the same form"
+    allowed = f"a folder that does not exist or is empty, or one of {source.experiment.id} in the same form and bone"
     return ExperimentError(Fault(what, allowed, str(path), "choose another folder with -o DIR"))
 
 
@@ -158,25 +200,29 @@ def _run(
     workers: int,
     scheduler: str | None,
     seed: int,
+    bone: OwnBone | None,
     progress: Progress | None,
 ) -> Outcome:
     experiment, seeds = source.experiment, tuple(range(seed, seed + count))
     for folder in (POINTS, SCENARIOS):
         (path / folder).mkdir(exist_ok=True)
-    points = points_of(source, path, bounded=bounded, seeds=seeds)
+    points = points_of(source, path, bounded=bounded, seeds=seeds, bone=bone)
     _write_scenarios(source, points, path)
     _run_all(points, workers, scheduler, progress or (lambda done, todo: None))
     values = _values(experiment, points, seeds)
-    outcome = Outcome(experiment, bounded, seeds, values, judge_all(experiment, values), path if kept else None)
+    words = bone and bone.described(arm_configs(source, bounded=bounded, seed=seeds[0], bone=bone).values())
+    outcome = Outcome(experiment, bounded, seeds, values, judge_all(experiment, values), path if kept else None, words)
     write_atomically(path / TABLE, outcome.table.to_csv(index=False))
     write_atomically(path / REPORT, outcome.report)
     return outcome
 
 
-def points_of(source: Source, path: Path, *, bounded: bool, seeds: tuple[int, ...]) -> list[Point]:
+def points_of(
+    source: Source, path: Path, *, bounded: bool, seeds: tuple[int, ...], bone: OwnBone | None = None
+) -> list[Point]:
     """All points of an experiment, seed by seed, with their files below `path`."""
     readouts = tuple(item.model_dump(mode="json", exclude_none=True) for item in source.experiment.readout)
-    configs = arm_configs(source, bounded=bounded, seed=seeds[0])
+    configs = arm_configs(source, bounded=bounded, seed=seeds[0], bone=bone)
     known = {arm: (config.resolved(), cost_of(config).memory) for arm, config in configs.items()}
     return [
         Point(arm, seed, scenario | {"seed": seed}, readouts, path / POINTS / f"{arm}-{seed}.json", memory)

@@ -287,7 +287,7 @@ def unused(plan: Plan, path: Path) -> str:
     """What is to be said of results below `path` that are of no point of the plan; empty where there are none."""
     planned = {point.path.name for point in plan.points}
     others = sum(file.name not in planned for file in (path / POINTS).glob("*.json"))
-    words = f"{others:,} results in the folder are of other points (other values, settings, readouts or code)"
+    words = f"{others:,} results in the folder are of other points (other values, settings, readouts, code or image)"
     if plan.sweep.design == "latin hypercube":
         words += "; a Latin hypercube of more samples does not go on from one of fewer, as halton, sobol and morris do"
     return words * bool(others)

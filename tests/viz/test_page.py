@@ -260,6 +260,7 @@ def test_a_field_has_the_values_of_the_lattice(reader, frames):
     surface = reader.tab.evaluate(TRACE, "field")
     assert surface["type"] == "isosurface" and surface["isomin"] == surface["isomax"]
     assert reader.tab.inner_text("#level-text") == f"{surface['isomin']:.4g} mmHg"
+    assert reader.tab.inner_text("#colours-name") == f"Oxygen (mmHg), surface of {surface['isomin']:.4g} mmHg"
     reader.after(lambda: reader.tab.locator("#field").select_option(""))
     assert reader.tab.evaluate(TRACE, "field") is None
 

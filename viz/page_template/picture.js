@@ -41,7 +41,7 @@ function layout() {
     scene[`${name}axis`] = {
       range: [low * spacing, high * spacing], title: { text: `${name} (µm)`, font: { size: 12 } }, tickfont: { size: 11 },
       showbackground: false, gridcolor: "#e4e4e4", zeroline: false, showspikes: false, showline: true, linecolor: "#777",
-      mirror: true, nticks: 6, autorange: false,
+      mirror: true, nticks: 6, tickangle: 0, autorange: false,
       ...(own ? { tickvals: [cut.low * spacing, cut.high * spacing] } : {}),
     };
   }

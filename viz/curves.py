@@ -42,6 +42,7 @@ MOST_CURVES = 4
 WITHOUT = {PANELS[0][0]: (r"marrow|niches|bound", "Tumour cells in blood and vessels")}
 
 # How the name of a curve is written beside its end.
+LEAST_FONT = 4.0
 BESIDE = {"textcoords": "offset points", "fontsize": 8, "va": "center"}
 
 COLUMN = re.compile(r"(?P<name>.*?)\s*[(\[](?P<unit>[^()\[\]]*)[)\]]\s*$")
@@ -174,7 +175,10 @@ def draw(axes, readouts: pd.DataFrame, panel: tuple[str, str, list[str]]) -> Non
         last = [line[np.isfinite(line)][-1] for line in lines]
         heights = spread((np.array(last) - low) / (high - low), 0.13)
         for name, height, colour in zip(short_names(columns), heights, colours, strict=True):
-            axes.annotate(name, (1.0, height), (4, 0), xycoords="axes fraction", color=colour, **BESIDE)
+            word = axes.annotate(name, (1.0, height), (4, 0), xycoords="axes fraction", color=colour, **BESIDE)
+            # How wide a word is depends on the resolution.
+            while word.get_window_extent().x1 > axes.figure.bbox.x1 - 2 and word.get_fontsize() > LEAST_FONT:
+                word.set_fontsize(0.97 * word.get_fontsize())
     axes.set_title(title, fontsize=9, loc="left", fontweight="bold")
     axes.set_xlabel(label, fontsize=8, labelpad=1)
     axes.set_ylabel(spoken_unit(unit), fontsize=8, labelpad=2)

@@ -33,7 +33,7 @@ HALO = [withStroke(linewidth=3, foreground="white")]
 
 def reach(text: Text) -> tuple[float, float]:
     """Where a text begins and ends, in units of its axes."""
-    box = text.get_window_extent(text.figure.canvas.get_renderer())
+    box = text.get_window_extent()
     (left, _), (right, _) = text.axes.transData.inverted().transform([box.min, box.max])
     return left, right
 

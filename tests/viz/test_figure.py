@@ -190,6 +190,16 @@ def test_units_of_curves_are_written_as_in_the_legend():
     assert [panel["unit"] for panel in curves_of(table)["panels"]] == ["mm³"]
 
 
+@pytest.mark.parametrize("dpi", [50, 300])
+def test_names_of_curves_stay_on_the_page(readouts, dpi):
+    table = readouts[["time (h)"]].assign(**{"BV/TV (1)": 0.12, "BV/TV in region (1)": np.linspace(0.1, 0.09, 73)})
+    composed = figure.new_figure((1200, 800), dpi)
+    axes = composed.add_axes((0.7825, 0.5, 0.165, 0.2))
+    curves.draw(axes, table, curves.choose_panels(table)[0])
+    assert [text.get_text() for text in axes.texts] == ["bone", "bone in region"]
+    assert max(text.get_window_extent().x1 for text in axes.texts) < composed.bbox.x1
+
+
 def test_percentiles_are_drawn_as_a_band_around_the_mean(readouts):
     mean = np.linspace(1.0, 1.1, len(readouts))
     table = readouts[["time (h)"]].assign(**{"cxcl12 mean (nM)": mean, "cxcl12 p05 (nM)": 0.5, "cxcl12 p95 (nM)": 2})

@@ -112,12 +112,14 @@ def test_every_change_is_in_the_next_picture(viewer):
 @needs_opengl
 def test_the_window_goes_by_its_slider_and_keys(viewer):
     shown = window.Window(viewer)
-    shown.slider.GetRepresentation().SetValue(0)
+    said = shown.slider.GetRepresentation()
+    assert said.GetLabelFormat() % said.GetValue() == "frame {0} of {0}".format(len(viewer.timeline))
+    said.SetValue(1)
     shown.slider.InvokeEvent("InteractionEvent")
     assert viewer.frame.step == 0
     shown.move(1)
     assert viewer.frame.step == 20
-    assert shown.slider.GetRepresentation().GetValue() == 1
+    assert said.GetValue() == 2
     shown.move(99)
     assert viewer.index == 2
     before = viewer.image()

@@ -276,5 +276,5 @@ def picture(
     )
     for note in notes:
         log.log(logging.WARNING if note.startswith((NO_OPENGL, WITHOUT)) else logging.INFO, "%s: %s", path.name, note)
-    write_figure(figure, path, transparent=transparent)
+    write_figure(figure, path, dpi=dpi, transparent=transparent)
     return Picture(path, rendered, tuple(notes))

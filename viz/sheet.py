@@ -219,5 +219,5 @@ def sheet(
     if faults:
         raise RenderError(*faults)
     figure, notes = compose_sheet(rows, scene, title=title, size=size, dpi=dpi, transparent=transparent)
-    write_figure(figure, path, transparent=transparent)
+    write_figure(figure, path, dpi=dpi, transparent=transparent)
     return notes

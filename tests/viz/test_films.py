@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import matplotlib.image
 import numpy as np
 import pytest
+from PIL import Image
 
 from marrowsim.errors import RenderError
 from marrowsim.viz import figure, files, opengl, sections, sheet
@@ -186,6 +187,8 @@ def test_a_file_that_is_no_picture_is_kept(frame, tmp_path):
 def test_resolution_multiplies_pixels_and_leaves_the_page(dish, tmp_path):
     figure.picture(dish, None, tmp_path / "a.png", size=SIZE, dpi=150)
     assert matplotlib.image.imread(tmp_path / "a.png").shape[:2] == (600, 960)
+    with Image.open(tmp_path / "a.png") as written:
+        assert written.info["dpi"] == pytest.approx((150, 150), abs=0.1)
     pages = []
     for dpi in (100, 200):
         figure.picture(dish, None, tmp_path / "a.svg", size=SIZE, dpi=dpi)

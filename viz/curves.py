@@ -38,7 +38,11 @@ PANELS = (
 MOST_PANELS = 4
 MOST_CURVES = 4
 
+# The title of a panel by a column that none of its curves has: there is no marrow.
+WITHOUT = {PANELS[0][0]: (r"marrow|niches|bound", "Tumour cells in blood and vessels")}
+
 # How the name of a curve is written beside its end.
+LEAST_FONT = 4.0
 BESIDE = {"textcoords": "offset points", "fontsize": 8, "va": "center"}
 
 COLUMN = re.compile(r"(?P<name>.*?)\s*[(\[](?P<unit>[^()\[\]]*)[)\]]\s*$")
@@ -62,6 +66,11 @@ def split_unit(column: str) -> tuple[str, str]:
     """Name and unit of a column "name (unit)"; the unit is empty where none is written."""
     match = COLUMN.match(column)
     return (match["name"], match["unit"]) if match else (column, "")
+
+
+def spoken_unit(unit: str) -> str:
+    """A unit of a column as it stands beside an axis."""
+    return {"1": "fraction", "mm3": "mm³"}.get(unit, unit)
 
 
 def time_axis(readouts: pd.DataFrame) -> tuple[np.ndarray, str]:
@@ -104,8 +113,10 @@ def choose_panels(readouts: pd.DataFrame | None) -> list[tuple[str, str, list[st
         found = [column for column in found if columns[column][1] == columns[found[0]][1]][:MOST_CURVES]
         if any(readouts[column].nunique() > 1 for column in found):
             alone = len(found) == 1 < len(patterns)
+            needed, other = WITHOUT.get(title, ("", title))
+            told = title if any(re.search(needed, column) for column in found) else other
             name, unit = columns[found[0]]
-            panels.append((name[:1].upper() + name[1:] if alone else title, unit, found))
+            panels.append((name[:1].upper() + name[1:] if alone else told, unit, found))
     if not panels:
         for unit in dict.fromkeys(unit for _, unit in columns.values()):
             found = [column for column, (_, own) in columns.items() if own == unit][:MOST_CURVES]
@@ -164,10 +175,13 @@ def draw(axes, readouts: pd.DataFrame, panel: tuple[str, str, list[str]]) -> Non
         last = [line[np.isfinite(line)][-1] for line in lines]
         heights = spread((np.array(last) - low) / (high - low), 0.13)
         for name, height, colour in zip(short_names(columns), heights, colours, strict=True):
-            axes.annotate(name, (1.0, height), (4, 0), xycoords="axes fraction", color=colour, **BESIDE)
+            word = axes.annotate(name, (1.0, height), (4, 0), xycoords="axes fraction", color=colour, **BESIDE)
+            # How wide a word is depends on the resolution.
+            while word.get_window_extent().x1 > axes.figure.bbox.x1 - 2 and word.get_fontsize() > LEAST_FONT:
+                word.set_fontsize(0.97 * word.get_fontsize())
     axes.set_title(title, fontsize=9, loc="left", fontweight="bold")
     axes.set_xlabel(label, fontsize=8, labelpad=1)
-    axes.set_ylabel({"1": "fraction", "": ""}.get(unit, unit), fontsize=8, labelpad=2)
+    axes.set_ylabel(spoken_unit(unit), fontsize=8, labelpad=2)
     axes.tick_params(labelsize=8, length=2.5)
     axes.locator_params(axis="y", nbins=4)
     axes.locator_params(axis="x", nbins=6)

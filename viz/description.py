@@ -81,6 +81,8 @@ class Scene:
             allowed = f"an axis ({', '.join(CLIPS)}) and a place in um, an axis and the two ends of a slab, or {WHOLE}"
             yield Fault("the clipping plane is not understood", allowed, str(self.clip), "such as x:250 or y:400-500")
         try:
+            if not isinstance(self.camera, str) and not _finite(self.camera):
+                raise ValueError
             axes_of(self.camera)
         except RenderError as error:
             yield from error.faults

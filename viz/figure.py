@@ -22,6 +22,7 @@ from marrowsim.viz.labels import draw_labels
 from marrowsim.viz.layers import (
     census,
     check_field,
+    check_use,
     choose,
     count_in_soft_tissue,
     field_of,
@@ -29,7 +30,7 @@ from marrowsim.viz.layers import (
     whole,
 )
 from marrowsim.viz.legend import Entry, colour_bar, legend_entries
-from marrowsim.viz.parts import extent_of, parts_of
+from marrowsim.viz.parts import measures_of, parts_of
 from marrowsim.viz.sections import shade
 
 log = logging.getLogger("marrowsim.viz")
@@ -68,7 +69,7 @@ def caption(frame, layers: Sequence[str]) -> str:
     if total and (tumour["bound"] or tumour["arrested"]):
         parts.append(
             f"Of {total:,} tumour cells in the tissue {tumour['arrested']:,} are arrested in vessels"
-            + f", {soft:,} move through soft tissue" * bool(soft)
+            + f", {soft:,} are in soft tissue" * bool(soft)
             + f", {marrow:,} move through the marrow and {tumour['bound']:,} sit in niches"
             * bool(marrow or tumour["bound"] or not soft)
         )
@@ -195,6 +196,7 @@ def compose(
     """The picture as a matplotlib figure, its notes, and whether OpenGL drew it (see `picture`)."""
     scene = scene or Scene()
     drawn, notes = choose(frame, scene.layers)
+    check_use(frame, drawn, scene.field, scene.field_as, scene.limits)
     box, near, axis = parts_of(frame, scene)
     plots = curves.choose_panels(readouts)
     figure = new_figure(size, dpi)
@@ -204,16 +206,7 @@ def compose(
     figure.text(0.0125, 0.967, title or "Bone marrow", fontsize=17, fontweight="bold", va="center")
     figure.text(0.9875, 0.967, time_stamp(frame.time), fontsize=17, fontweight="bold", va="center", ha="right")
     figure.text(0.0125, 0.935, caption(frame, drawn), fontsize=10.5, va="center", color=panels.INK)
-    extent = " x ".join(f"{edge * frame.spacing / 1000:g}" for edge in frame.tissue.shape[::-1])
-    part = extent_of(frame, box)
-    figure.text(
-        0.0125,
-        0.911,
-        f"{extent} mm (x, y, z), voxels of {frame.spacing:g} µm; drawn: {part}",
-        fontsize=8.5,
-        va="center",
-        color="#666666",
-    )
+    figure.text(0.0125, 0.911, measures_of(frame, box), fontsize=8.5, va="center", color="#666666")
 
     spots = ((10, 105, 790, 860), (815, 120, 430, 400))
     if rendered:
@@ -283,5 +276,5 @@ def picture(
     )
     for note in notes:
         log.log(logging.WARNING if note.startswith((NO_OPENGL, WITHOUT)) else logging.INFO, "%s: %s", path.name, note)
-    write_figure(figure, path, transparent=transparent)
+    write_figure(figure, path, dpi=dpi, transparent=transparent)
     return Picture(path, rendered, tuple(notes))

@@ -81,17 +81,27 @@ def replacing(path: Path) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
-def write_figure(figure: Figure, path: Path, *, transparent: bool = False) -> None:
+def write_figure(figure: Figure, path: Path, *, dpi: float | None = None, transparent: bool = False) -> None:
     """Write a figure with its own resolution; the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    dpi : dots per inch that a PNG file names to whoever prints it; those of the figure where not given.
 
     Raises
     ------
     RenderError : where the disk refuses.
     """
     kind, content = path.suffix.lower().lstrip("."), BytesIO()
+    named = {"pil_kwargs": {"dpi": (dpi, dpi)}} if dpi and kind == "png" else {}
     with mpl.rc_context({"svg.hashsalt": "marrowsim"}):
         figure.savefig(
-            content, dpi=figure.dpi, format=kind, metadata=UNDATED.get(kind), transparent=transparent or None
+            content,
+            dpi=figure.dpi,
+            format=kind,
+            metadata=UNDATED.get(kind),
+            transparent=transparent or None,
+            **named,
         )
     with replacing(path) as partial:
         partial.write_bytes(content.getvalue())

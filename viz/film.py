@@ -17,6 +17,7 @@ from marrowsim.viz.files import FILM, replacing, size_faults, target_faults
 from marrowsim.viz.sheet import Row, all_entries, common_scale, fixed, require_opengl
 
 SIZE = (1280, 800)
+FPS = 8.0
 LEAST_FPS, MOST_FPS = 1, 60
 
 # Dashes of the second run's curves.
@@ -33,7 +34,7 @@ def film(
     *,
     title: str = "",
     size: tuple[int, int] = SIZE,
-    fps: float = 8.0,
+    fps: float = FPS,
     turn: float = 0.0,
     force: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -60,6 +61,8 @@ def film(
     faults = [*target_faults(path, (FILM,), force=force), *size_faults(size, 100.0)]
     if not LEAST_FPS <= fps <= MOST_FPS:
         faults.append(Fault("the speed is out of bounds", f"{LEAST_FPS} to {MOST_FPS} frames a second", f"{fps:g}"))
+    if not np.isfinite(turn):
+        faults.append(Fault("the turn is no number of degrees", "such as 90 or -360", f"{turn:g}"))
     if len({len(row.frames) for row in rows}) > 1:
         given = ", ".join(str(len(row.frames)) for row in rows)
         faults.append(
@@ -97,15 +100,17 @@ class Pictures:
         from marrowsim.viz.scene import Camera  # noqa: PLC0415
 
         self.rows, self.turn, self.size = rows, turn, tuple(edge // 2 * 2 for edge in size)
-        scene, boxes = fixed(scene, rows)
+        same = fixed(scene, rows)
+        scene, boxes = same.scene, same.boxes
         self.start = CAMERAS[scene.camera] if isinstance(scene.camera, str) else scene.camera
         self.figure = new_figure(self.size, 100.0)
         width, height = self.size
         share = (1 - LEGEND) / len(rows)
         tile = (round(0.97 * share * width), round((1 - HEAD - FOOT) * height))
         scale = self._scale(scene, boxes, tile)
-        self.figure.text(0.0125, 0.955, title, fontsize=17, fontweight="bold", va="center")
-        self.clock = self.figure.text(0.9875, 0.955, "", fontsize=17, fontweight="bold", va="center", ha="right")
+        self.figure.text(0.0125, 0.968, title, fontsize=17, fontweight="bold", va="center")
+        self.figure.text(0.0125, 0.938, same.part, fontsize=8.5, va="center", color="#666666")
+        self.clock = self.figure.text(0.9875, 0.968, "", fontsize=17, fontweight="bold", va="center", ha="right")
         self.cameras = [Camera(scene, box, tile, foot=0.08, scale=scale) for box in boxes]
         self.images, self.arrows, legends = [], [], []
         for index, (row, camera) in enumerate(zip(rows, self.cameras, strict=True)):
@@ -118,7 +123,7 @@ class Pictures:
             self.arrows.append(panels.draw_orientation(axes, view.right, view.up))
             legends.append(view.legend)
         side = self.figure.add_axes((1 - LEGEND + 0.01, FOOT + 0.1, LEGEND - 0.02, 1 - HEAD - FOOT - 0.1))
-        panels.draw_legend(side, all_entries(legends), False)
+        panels.draw_legend(side, all_entries([*same.legends, *legends]), False)
         foot = self.figure.add_axes((1 - LEGEND + 0.01, FOOT, LEGEND - 0.02, 0.1))
         foot.set_axis_off()
         if view.bar is not None:

@@ -108,6 +108,19 @@ def check_field(frame, name: str | None) -> None:
         raise RenderError(Fault(f"there is no field '{name}'", ", ".join(frame.fields) or "none", name, remedy))
 
 
+def check_use(frame, layers: Sequence[str], field: str | None, field_as: str, limits) -> None:
+    """Refuse a way of drawing a field, or a colour scale, where the layers have no field that it could be of.
+
+    Raises
+    ------
+    RenderError : with the fields that the frame has.
+    """
+    way = {"wall": "", "none": ""}.get(field_as, f"--as {field_as}") or ("--limits" if limits is not None else "")
+    if way and field is None and field_of(frame, layers) is None:
+        allowed = ", ".join(frame.fields) or "none"
+        raise RenderError(Fault(f"{way} is of a field, and the layers have none", allowed, ",".join(layers), "add one"))
+
+
 def census(cells: pd.DataFrame) -> dict[tuple[str, str], int]:
     """Number of cells of each (type, status) that occurs."""
     sizes = cells.groupby(["type", "status"], observed=True).size()

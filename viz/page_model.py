@@ -273,7 +273,7 @@ def curves_of(readouts: pd.DataFrame) -> dict | None:
             colour = palette.legible(palette.curve_colour(curves.split_unit(column)[0], index))
             values = [float(f"{value:.6g}") if np.isfinite(value) else None for value in values]
             lines.append({"name": name, "colour": colour, "values": values})
-        panels.append({"title": title, "unit": {"1": "fraction"}.get(unit, unit), "lines": lines})
+        panels.append({"title": title, "unit": curves.spoken_unit(unit), "lines": lines})
     minutes = 1440.0 if label.endswith("(d)") else 60.0 if label.endswith("(h)") else None
     return {
         "label": label,

@@ -32,7 +32,7 @@ from marrowsim.viz.page_model import (
     layer_lines,
     usual_slab,
 )
-from marrowsim.viz.parts import opened
+from marrowsim.viz.parts import opened, slices_of
 from marrowsim.viz.picking import describe, spoken
 from marrowsim.viz.sections import lasting_limits
 from marrowsim.viz.timeline import Timeline
@@ -134,11 +134,8 @@ class PageServer:
 
     def _slices(self, frame) -> list[int]:
         """The layers of voxels of the three slices, along z, y and x."""
-        places = self.scene.slices or tuple(whole(frame).bounds(frame.spacing).mean(0))
-        return [
-            min(max(int(place // frame.spacing), 0), edge - 1)
-            for place, edge in zip(places[::-1], frame.tissue.shape, strict=True)
-        ]
+        layers = slices_of(frame, self.scene)
+        return [layers[axis] for axis in range(3)]
 
     def _cut(self, frame) -> dict:
         """The part that is drawn: what the clipping plane leaves, across its axis."""

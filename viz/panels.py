@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.patheffects import withStroke
+from matplotlib.text import Text
 
 from marrowsim.tissues import BONE
 from marrowsim.viz import palette
@@ -18,6 +19,9 @@ from marrowsim.viz.sections import Shade, paint, pale
 INK = "#222222"
 DENSE_BONE = "#B79F6A"
 
+# Smallest type of the legend, in points.
+LEAST_FONT = 4.0
+
 # Most that a line of the legend is high.
 LINE_INCHES = 0.28
 
@@ -25,6 +29,19 @@ LINE_INCHES = 0.28
 LEAST_POINTS = {"tumour": 4.0, "hpc": 2.5}
 
 HALO = [withStroke(linewidth=3, foreground="white")]
+
+
+def reach(text: Text) -> tuple[float, float]:
+    """Where a text begins and ends, in units of its axes."""
+    box = text.get_window_extent()
+    (left, _), (right, _) = text.axes.transData.inverted().transform([box.min, box.max])
+    return left, right
+
+
+def fit(text: Text, end: float) -> None:
+    """Make the type of a text smaller until it ends before a place of its axes; how wide it is depends on the dpi."""
+    while reach(text)[1] > end and text.get_fontsize() > LEAST_FONT:
+        text.set_fontsize(0.97 * text.get_fontsize())
 
 
 def draw_legend(axes, entries: Sequence[Entry], partial: bool) -> None:
@@ -42,7 +59,7 @@ def draw_legend(axes, entries: Sequence[Entry], partial: bool) -> None:
         height = row + 0.5
         heading = not entry.marker and entry.total is None
         if heading:
-            axes.text(0, height, entry.label, fontsize=7.5, color="#666666", fontweight="bold", va="center")
+            fit(axes.text(0, height, entry.label, fontsize=7.5, color="#666666", fontweight="bold", va="center"), 1.0)
             continue
         if entry.marker == "-":
             axes.plot([0.005, 0.045], [height, height], color=entry.colour, lw=2.5)
@@ -58,12 +75,14 @@ def draw_legend(axes, entries: Sequence[Entry], partial: bool) -> None:
                 edgecolor="#55555588",
                 linewidth=0.5,
             )
-        axes.text(0.065, height, entry.label, fontsize=8.5, color=INK, va="center")
+        label, end = axes.text(0.065, height, entry.label, fontsize=8.5, color=INK, va="center"), 1.0
         if entry.total is not None:
             right = 0.84 if partial else 1.0
-            axes.text(right, height, written(entry.total), fontsize=8.5, ha="right", va="center", color=INK)
+            number = axes.text(right, height, written(entry.total), fontsize=8.5, ha="right", va="center", color=INK)
+            end = reach(number)[0] - 0.015
             if partial:
                 axes.text(1.0, height, written(entry.shown), fontsize=8.5, ha="right", va="center", color="#666666")
+        fit(label, end)
 
 
 def round_length(most: float) -> float:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
+from marrowsim.errors import Fault, RenderError
 from marrowsim.viz.cameras import axes_of, facing
 from marrowsim.viz.description import Scene
 from marrowsim.viz.layers import BONE_VIEW, SLAB, Box, choose, close_up, slab, whole
@@ -42,12 +41,26 @@ def opened(frame, scene: Scene) -> Scene:
     return replace(scene, clip=("zyx"[axis], box.low[axis] * frame.spacing, box.high[axis] * frame.spacing))
 
 
+def slices_of(frame, scene: Scene) -> dict[int, int]:
+    """The layer of voxels of each of the three slices of a scene, by the axis of the lattice that it lies across.
+
+    Raises
+    ------
+    RenderError : where a slice is outside the lattice.
+    """
+    ends = whole(frame).bounds(frame.spacing)[1]
+    places = scene.slices or tuple(ends / 2)
+    if not all(0 <= place <= end for place, end in zip(places, ends, strict=True)):
+        allowed = ", ".join(f"{name} from 0 to {end:g} um" for name, end in zip("xyz", ends, strict=True))
+        given = ",".join(f"{place:g}" for place in places)
+        raise RenderError(Fault("a slice is outside the lattice", allowed, given, "leave --slices out for the middle"))
+    return {2 - at: min(int(place // frame.spacing), frame.tissue.shape[2 - at] - 1) for at, place in enumerate(places)}
+
+
 def planes_of(frame, scene: Scene, box: Box) -> list[tuple[int, float]]:
     """Axis of the lattice and place (um) of each slice of a scene that lies in a box, in the middle of a voxel."""
-    places = scene.slices or tuple(whole(frame).bounds(frame.spacing).mean(0))
     found = []
-    for axis, place in zip((2, 1, 0), places, strict=True):
-        index = int(np.floor(place / frame.spacing))
+    for axis, index in slices_of(frame, scene).items():
         if box.low[axis] <= index < box.high[axis]:
             found.append((axis, (index + 0.5) * frame.spacing))
     return found
@@ -61,3 +74,9 @@ def extent_of(frame, box: Box) -> str:
         if high - low < edge
     ]
     return "slab " + ", ".join(cut) if cut else "the whole lattice"
+
+
+def measures_of(frame, box: Box) -> str:
+    """The size of a lattice and of its voxels, and which part of it is drawn."""
+    extent = " x ".join(f"{edge * frame.spacing / 1000:g}" for edge in frame.tissue.shape[::-1])
+    return f"{extent} mm (x, y, z), voxels of {frame.spacing:g} µm; drawn: {extent_of(frame, box)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from marrowsim.viz.cameras import fitting_scale
 from marrowsim.viz.description import Scene
 from marrowsim.viz.figure import STANDARD, new_figure, time_stamp
 from marrowsim.viz.files import size_faults, target_faults, write_figure
-from marrowsim.viz.layers import ABSENT, Box, choose, field_of
-from marrowsim.viz.legend import Entry
-from marrowsim.viz.parts import parts_of
+from marrowsim.viz.layers import ABSENT, Box, check_use, choose, field_of, whole
+from marrowsim.viz.legend import Entry, legend_entries
+from marrowsim.viz.parts import measures_of, parts_of
 from marrowsim.viz.sections import shade
 
 NEEDS_OPENGL = "sheets, comparisons and films are rendered in 3D, and there is no OpenGL here"
@@ -47,19 +47,33 @@ def require_opengl() -> None:
         raise RenderError(Fault(NEEDS_OPENGL, remedy=opengl.REMEDY))
 
 
-def fixed(scene: Scene, rows: Sequence[Row]) -> tuple[Scene, list[Box]]:
-    """The scene with one colour scale and one set of layers for all frames, and the part of each run that is drawn.
+@dataclass(frozen=True)
+class Fixed:
+    """What is the same in all frames of a sheet or film.
 
-    The ends of the scale are the lowest and highest of all frames; layers are those that any frame has; of runs with
-    lattices of one shape the same part is drawn, chosen in the last frame of the first.
+    scene : with one colour scale, from the lowest to the highest value of all frames, and the layers that any frame
+    has; boxes : the part of each run that is drawn, chosen in its last frame, and the same for runs with lattices of
+    one shape; legends : of every frame, without surfaces and tracks; part : the size of the lattices and what of
+    them is drawn, in words.
     """
+
+    scene: Scene
+    boxes: list[Box]
+    legends: list[list[Entry]]
+    part: str
+
+
+def fixed(scene: Scene, rows: Sequence[Row]) -> Fixed:
+    """What is the same in all frames of the runs."""
     layers: dict[str, None] = {}
-    ends, boxes, shape = [], [], None
+    ends, boxes, legends, parts, shape = [], [], [], [], None
     for row in rows:
         for read in row.frames:
             frame = read()
             found = choose(frame, scene.layers)[0]
+            check_use(frame, found, scene.field, scene.field_as, scene.limits)
             layers.update(dict.fromkeys(found))
+            legends.append(legend_entries(frame, found, whole(frame)))
             name = scene.field or field_of(frame, found)
             if name is not None and name in frame.fields and scene.limits is None and scene.field_as != "none":
                 shading = shade(frame, name)
@@ -67,10 +81,13 @@ def fixed(scene: Scene, rows: Sequence[Row]) -> tuple[Scene, list[Box]]:
         same = shape == (frame.tissue.shape, frame.spacing)
         boxes.append(boxes[0] if same else parts_of(frame, scene)[0])
         shape = shape or (frame.tissue.shape, frame.spacing)
+        parts.append(measures_of(frame, boxes[-1]))
     limits = scene.limits
     if ends:
         limits = (min(low for low, _ in ends), max(high for _, high in ends))
-    return replace(scene, layers=tuple(layers), limits=limits), boxes
+    if len(set(parts)) > 1:
+        parts = [f"{row.title}: {part}" for row, part in zip(rows, parts, strict=True)]
+    return Fixed(replace(scene, layers=tuple(layers), limits=limits), boxes, legends, ". ".join(dict.fromkeys(parts)))
 
 
 def common_scale(scene: Scene, rows: Sequence[Row], boxes: Sequence[Box], size, foot: float) -> float:
@@ -82,16 +99,35 @@ def common_scale(scene: Scene, rows: Sequence[Row], boxes: Sequence[Box], size, 
 
 
 def all_entries(legends: Sequence[Sequence[Entry]]) -> list[Entry]:
-    """The lines of several legends under their headings, each once, without numbers."""
-    parts: dict[str, dict[str, Entry]] = {}
+    """The lines of several legends under their headings, each once and in its place, without numbers."""
+    every: list[dict[str, dict[str, Entry]]] = []
     for legend in legends:
-        heading = ""
+        lines: dict[str, Entry] = {}
+        parts = {"": lines}
         for entry in legend:
             if not entry.marker and entry.total is None:
-                heading = entry.label.split(",")[0]
+                lines = parts.setdefault(entry.label.split(",")[0], {})
             elif entry.marker:
-                parts.setdefault(heading, {})[entry.label] = replace(entry, total=None, shown=None)
-    return [line for heading, lines in parts.items() for line in (Entry(heading), *lines.values())]
+                lines[entry.label] = replace(entry, total=None, shown=None)
+        every.append({heading: lines for heading, lines in parts.items() if lines})
+    result = []
+    for heading in merged(every):
+        found = [parts[heading] for parts in every if heading in parts]
+        known = {label: entry for lines in found for label, entry in lines.items()}
+        result += [Entry(heading), *(known[label] for label in merged(found))]
+    return result
+
+
+def merged(lists: Sequence[Iterable[str]]) -> list[str]:
+    """Each word of several lists once, behind the one that it follows in the list that brings it."""
+    result: list[str] = []
+    for words in lists:
+        place = 0
+        for word in words:
+            if word not in result:
+                result.insert(place, word)
+            place = result.index(word) + 1
+    return result
 
 
 def grid(rows: Sequence[Row], width: float, height: float) -> tuple[int, int]:
@@ -117,7 +153,8 @@ def compose_sheet(
 
     require_opengl()
     asked = scene.layers or ()
-    scene, boxes = fixed(scene, rows)
+    same = fixed(scene, rows)
+    scene, boxes = same.scene, same.boxes
     missing = ", ".join(name for name in asked if name not in scene.layers)
     figure = new_figure(size, dpi)
     width, height = figure.get_size_inches() * figure.dpi
@@ -126,7 +163,8 @@ def compose_sheet(
     line = LINE if down < 4 else 0.6 * LINE
     tile = (max(16, round(0.97 * cell[0] * width)), max(16, round((cell[1] - line) * height)))
     scale = common_scale(scene, rows, boxes, tile, 0.08)
-    figure.text(0.0125, 0.955, title, fontsize=17, fontweight="bold", va="center")
+    figure.text(0.0125, 0.962, title, fontsize=17, fontweight="bold", va="center")
+    figure.text(0.0125, 0.932, same.part, fontsize=8.5, va="center", color="#666666")
     places = [(at // across, at % across) for at in range(down * across)]
     notes, legends, view = [f"not in these frames: {missing}"] * bool(missing), [], None
     for number, (row, box) in enumerate(zip(rows, boxes, strict=True)):
@@ -181,5 +219,5 @@ def sheet(
     if faults:
         raise RenderError(*faults)
     figure, notes = compose_sheet(rows, scene, title=title, size=size, dpi=dpi, transparent=transparent)
-    write_figure(figure, path, transparent=transparent)
+    write_figure(figure, path, dpi=dpi, transparent=transparent)
     return notes

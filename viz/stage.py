@@ -179,11 +179,16 @@ class Stage:
     @property
     def legend(self) -> list[Entry]:
         """The lines of the legend: what is drawn, with numbers in the lattice and in the part that is drawn."""
+        return legend_entries(self.frame, self.layers, self.box, self.legend_parts)
+
+    @property
+    def legend_parts(self) -> list[tuple[str, list[Entry]]]:
+        """Headings and lines of the legend for what is no layer: surfaces of equal concentration, and tracks."""
         more = []
         if self.levels:
             more.append(level_entries(self.shading.style, {at: self._level_colour(at) for at in self.levels}))
         ways = {name: (kind, palette.cell_style(kind, "free").colour) for name, kind, _ in self._paths()}
-        return legend_entries(self.frame, self.layers, self.box, [*more, track_entries(ways)])
+        return [*more, track_entries(ways)]
 
     def _level_colour(self, level: float) -> str:
         return ingredients.level_colour(self.shading, level)

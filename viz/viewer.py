@@ -168,10 +168,9 @@ class Viewer:
         Each with `label`, `marker` ("" for a heading), `colour`, `count`, `layer` (empty where there is nothing to
         switch) and `on`.
         """
-        entries = legend_entries(self.frame, present(self.frame), self.stage.box)
-        extra = [entry for entry in self.stage.legend if not entry.layer and entry not in entries and entry.marker]
+        entries = legend_entries(self.frame, present(self.frame), self.stage.box, self.stage.legend_parts)
         rows = []
-        for entry in [*entries, *extra]:
+        for entry in entries:
             count = "" if entry.total is None else written(entry.shown)
             if entry.shown != entry.total:
                 count += f" of {written(entry.total)}"
@@ -182,7 +181,7 @@ class Viewer:
                     "colour": entry.colour,
                     "count": count,
                     "layer": entry.layer if entry.marker else "",
-                    "on": entry.layer in self.layers,
+                    "on": not entry.layer or entry.layer in self.layers,
                 }
             )
         return rows

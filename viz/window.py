@@ -61,12 +61,12 @@ class Window:
         if last:
             end = 0.95 * (1 - viewer.stage.side)
             self.slider = plotter.add_slider_widget(
-                lambda at: self.go(round(at)),
-                (0, last),
-                value=viewer.index,
+                lambda at: self.go(round(at) - 1),
+                (1, last + 1),
+                value=viewer.index + 1,
                 pointa=(0.05, SLIDER),
                 pointb=(end, SLIDER),
-                fmt="frame %.0f",
+                fmt=f"frame %.0f of {last + 1}",
                 color=INK,
                 style="modern",
                 tube_width=0.004,
@@ -97,7 +97,7 @@ class Window:
         """Go on or back by some frames, as far as there are any."""
         index = min(max(self.viewer.index + by, 0), len(self.viewer.timeline) - 1)
         self.go(index)
-        self.slider.GetRepresentation().SetValue(index)
+        self.slider.GetRepresentation().SetValue(index + 1)
         self.viewer.stage.plotter.render()
 
     def turn(self) -> None:

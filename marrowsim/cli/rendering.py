@@ -15,7 +15,7 @@ from marrowsim.units import convert
 from marrowsim.viz.description import WHOLE, Scene
 from marrowsim.viz.figure import picture
 from marrowsim.viz.files import FILM, FORMATS, target_faults
-from marrowsim.viz.film import SIZE, film
+from marrowsim.viz.film import FPS, SIZE, film
 from marrowsim.viz.sheet import Row, sheet
 from marrowsim.viz.tracks import tracks_of
 
@@ -43,7 +43,7 @@ def render_run(
     described = scene_of(scene)
     faults = [
         *target_faults(target, (*FORMATS, FILM), force=force),
-        *_misfits(moving, as_sheet, dpi, transparent, turn),
+        *_misfits(moving, as_sheet, dpi, transparent, turn, fps),
         *_idle(described),
     ]
     if faults:
@@ -74,13 +74,15 @@ def render_run(
     output().print(said)
 
 
-def _misfits(moving: bool, as_sheet: bool, dpi: float, transparent: bool, turn: float) -> Iterator[Fault]:
+def _misfits(moving: bool, as_sheet: bool, dpi: float, transparent: bool, turn: float, fps: float) -> Iterator[Fault]:
     """Options that do not go together."""
     if moving and (as_sheet or transparent or dpi != 100.0):
         what = "a film is no sheet, has a background, and its size is in pixels"
         yield Fault(what, remedy="leave out --sheet, --transparent and --dpi, or name the file .png")
     if turn and not moving:
         yield Fault("only films turn", given=f"--turn {turn:g}", remedy="name the file .mp4, or choose a --camera")
+    if fps != FPS and not moving:
+        yield Fault("only films have a speed", given=f"--fps {fps:g}", remedy="name the file .mp4, or leave --fps out")
 
 
 def _idle(scene: Scene) -> Iterator[Fault]:
@@ -89,6 +91,10 @@ def _idle(scene: Scene) -> Iterator[Fault]:
         if given is not None and scene.field_as != way:
             what = f"--{option} belongs to --as {way}"
             yield Fault(what, given=f"--as {scene.field_as}", remedy=f"add --as {way}, or leave --{option} out")
+    for option, given in (("field", scene.field), ("limits", scene.limits)):
+        if given is not None and scene.field_as == "none":
+            remedy = f"leave out --as none or --{option}"
+            yield Fault(f"--{option} belongs to a field that is drawn", given="--as none", remedy=remedy)
 
 
 def _rows(runs: list[Run], chosen: list[list[int]], scene: Scene) -> list[Row]:

@@ -1,9 +1,11 @@
 """The composed picture, with and without OpenGL."""
 
 import logging
+from itertools import pairwise
 
 import matplotlib.image
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from skimage.color import rgb2lab
@@ -11,6 +13,8 @@ from skimage.color import rgb2lab
 from marrowsim.errors import RenderError
 from marrowsim.viz import curves, figure, opengl, palette, panels, sections
 from marrowsim.viz.description import Scene
+from marrowsim.viz.legend import Entry
+from marrowsim.viz.page_model import curves_of
 
 SMALL = (800, 500)
 
@@ -66,6 +70,21 @@ def test_the_legend_lists_what_is_there_with_its_number(frame, dish, way):
     assert bare == ["number", "TUMOUR CELLS", "Tumour cell, on the move", str(len(dish.cells))]
     chosen = words(axes_named(figure.compose(frame, size=SMALL, scene=Scene(layers=["bone", "car"]))[0], "legend"))
     assert "Bone" in chosen and not any("umour" in text or "inusoid" in text for text in chosen)
+
+
+@pytest.mark.parametrize("dpi", [60, 200, 300])
+def test_no_line_of_the_legend_runs_into_its_number_or_off_the_page(dpi):
+    entries = [
+        Entry("TUMOUR CELLS, ON THEIR WAY FROM VESSEL TO NICHE"),
+        Entry("Cancer-associated fibroblast (CAF)", "o", "#D55E00", 1_140_400, 13_349, "caf"),
+    ]
+    axes = figure.new_figure((1200, 800), dpi).add_axes((0.79, 0.5, 0.2, 0.4))
+    panels.draw_legend(axes, entries, True)
+    spans = {}
+    for text in axes.texts:
+        spans.setdefault(text.get_position()[1], []).append(panels.reach(text))
+    assert max(right for line in spans.values() for _, right in line) < 1.005
+    assert all(one[1] < other[0] for line in spans.values() for one, other in pairwise(sorted(line)))
 
 
 def test_the_words_on_the_picture(frame, readouts, way):
@@ -150,6 +169,8 @@ def test_curves_are_chosen_by_the_names_of_the_columns(readouts):
     assert few == [("Oxygen in the marrow", "mmHg", ["oxygen mean (mmHg)"])]
     alone = curves.choose_panels(readouts[["time (h)", "tumour in marrow (cells)"]])
     assert alone == [("Tumour in marrow", "cells", ["tumour in marrow (cells)"])]
+    soft = curves.choose_panels(readouts[["time (h)", "tumour in blood (cells)", "tumour arrested (cells)"]])
+    assert [title for title, _, _ in soft] == ["Tumour cells in blood and vessels"]
     healthy = readouts.assign(**{name: 0 for name in readouts if "tumour" in name and "slots" not in name})
     assert [title for title, _, _ in curves.choose_panels(healthy)][:2] == [
         "HPCs in niches",
@@ -158,6 +179,25 @@ def test_curves_are_chosen_by_the_names_of_the_columns(readouts):
     own = curves.choose_panels(readouts[["time (h)"]].assign(**{"my count (cells)": 1.0, "name": "a"}))
     assert own == [("my count", "cells", ["my count (cells)"])]
     assert curves.choose_panels(None) == curves.choose_panels(readouts[:1]) == []
+
+
+def test_units_of_curves_are_written_as_in_the_legend():
+    table = pd.DataFrame({"time (h)": [0.0, 24.0], "bone resorbed (mm3)": [0.0, 0.1], "bone formed (mm3)": [0.0, 0.2]})
+    axes = Figure().add_subplot()
+    (panel,) = curves.choose_panels(table)
+    curves.draw(axes, table, panel)
+    assert axes.get_ylabel() == "mm³"
+    assert [panel["unit"] for panel in curves_of(table)["panels"]] == ["mm³"]
+
+
+@pytest.mark.parametrize("dpi", [50, 300])
+def test_names_of_curves_stay_on_the_page(readouts, dpi):
+    table = readouts[["time (h)"]].assign(**{"BV/TV (1)": 0.12, "BV/TV in region (1)": np.linspace(0.1, 0.09, 73)})
+    composed = figure.new_figure((1200, 800), dpi)
+    axes = composed.add_axes((0.7825, 0.5, 0.165, 0.2))
+    curves.draw(axes, table, curves.choose_panels(table)[0])
+    assert [text.get_text() for text in axes.texts] == ["bone", "bone in region"]
+    assert max(text.get_window_extent().x1 for text in axes.texts) < composed.bbox.x1
 
 
 def test_percentiles_are_drawn_as_a_band_around_the_mean(readouts):

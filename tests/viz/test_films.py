@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import matplotlib.image
 import numpy as np
 import pytest
+from PIL import Image
 
 from marrowsim.errors import RenderError
 from marrowsim.viz import figure, files, opengl, sections, sheet
@@ -39,11 +40,12 @@ def words(composed):
 
 def test_one_scale_holds_every_frame_of_every_run(frame, readouts):
     rows = [row(frame, readouts, (1.0, 0.5)), row(frame, readouts, (3.0, 1.0))]
-    scene, boxes = sheet.fixed(Scene(), rows)
+    same = sheet.fixed(Scene(), rows)
+    scene, boxes = same.scene, same.boxes
     shades = [sections.shade(read(), "cxcl12") for run in rows for read in run.frames]
     assert scene.limits == (min(s.low for s in shades), max(s.high for s in shades))
     assert boxes[0] == boxes[1]
-    assert sheet.fixed(Scene(limits=(0.0, 9.0)), rows)[0].limits == (0.0, 9.0)
+    assert sheet.fixed(Scene(limits=(0.0, 9.0)), rows).scene.limits == (0.0, 9.0)
 
 
 @needs_opengl
@@ -58,7 +60,7 @@ def test_two_runs_are_drawn_alike(frame, readouts):
     assert {"Two", "a, 0 d 0 h", "b, 1 d 0 h"} <= set(words(composed))
     bars = [bar for axes in composed.axes for bar in axes.child_axes if bar.get_label() == "colour bar"]
     assert [bar.get_title() for bar in bars] == ["CXCL12 (nM), on the far wall"]
-    assert bars[0].get_xlim() == pytest.approx(sheet.fixed(Scene(), rows)[0].limits)
+    assert bars[0].get_xlim() == pytest.approx(sheet.fixed(Scene(), rows).scene.limits)
 
 
 @needs_opengl
@@ -72,9 +74,11 @@ def test_a_sheet_has_a_view_a_frame_with_time_and_a_true_scale_bar(frame, readou
     axes = named(composed, "view")[0]
     bar = next(line for line in axes.lines if line.get_gid() == "scale bar")
     length = float(next(text.get_text() for text in axes.texts if text.get_text().endswith("µm")).split()[0])
-    scene, boxes = sheet.fixed(Scene(layers="bone,tumour"), [run])
+    same = sheet.fixed(Scene(layers="bone,tumour"), [run])
+    assert same.part == "0.28 x 0.28 x 0.28 mm (x, y, z), voxels of 10 µm; drawn: slab y = 40 to 140 µm of 280 µm"
+    assert same.part in words(composed)
     tile = axes.images[0].get_array().shape[1::-1]
-    scale = sheet.common_scale(scene, [run], boxes, tile, 0.08)
+    scale = sheet.common_scale(same.scene, [run], same.boxes, tile, 0.08)
     assert np.ptp(bar.get_xdata()) * scale == pytest.approx(length)
     sheet.sheet([run], Scene(), tmp_path / "sheet.png", size=SIZE)
     assert matplotlib.image.imread(tmp_path / "sheet.png").shape[:2] == (400, 640)
@@ -98,6 +102,27 @@ def test_a_film_is_read_back_with_its_pictures(frame, readouts, tmp_path):
     finally:
         drawn.close()
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_lines_of_a_common_legend_keep_their_places():
+    assert sheet.merged([["b", "d"], ["a", "b", "c", "d"], [], ["e", "d", "f"]]) == ["e", "a", "b", "c", "d", "f"]
+
+
+@needs_opengl
+def test_the_legend_of_a_film_has_what_only_earlier_frames_show(frame, readouts):
+    first, run = later(frame, 0), row(frame, readouts, (1.0, 1.0))
+    first.cells = frame.cells.assign(status=frame.cells["status"].where(frame.cells["type"] != "tumour", "arrested"))
+    last = later(frame, 24)
+    last.cells = frame.cells[frame.cells["status"] != "arrested"]
+    run.frames = [lambda: first, lambda: last]
+    drawn = film.Pictures([run], Scene(), "", SIZE, 0.0)
+    try:
+        lines = [text.get_text() for text in named(drawn.figure, "legend")[0].texts]
+        tumour = [line.partition(", ")[2] for line in lines if line.startswith("Tumour cell, ")]
+        assert sorted(tumour) == ["arrested in a vessel", "in a niche", "on the move"]
+        assert any("drawn: slab y = " in text for text in words(drawn.figure))
+    finally:
+        drawn.close()
 
 
 @needs_opengl
@@ -162,6 +187,8 @@ def test_a_file_that_is_no_picture_is_kept(frame, tmp_path):
 def test_resolution_multiplies_pixels_and_leaves_the_page(dish, tmp_path):
     figure.picture(dish, None, tmp_path / "a.png", size=SIZE, dpi=150)
     assert matplotlib.image.imread(tmp_path / "a.png").shape[:2] == (600, 960)
+    with Image.open(tmp_path / "a.png") as written:
+        assert written.info["dpi"] == pytest.approx((150, 150), abs=0.1)
     pages = []
     for dpi in (100, 200):
         figure.picture(dish, None, tmp_path / "a.svg", size=SIZE, dpi=dpi)

@@ -95,5 +95,5 @@ def test_soft_tissue_has_layers_and_counts_of_its_own(frame):
     right = int((tumour["x"] >= half * frame.spacing).sum())
     assert 0 < layers.count_in_soft_tissue(both, "tumour") == right < len(tumour)
     assert layers.count_in_soft_tissue(frame, "tumour") == 0
-    assert f"{right:,} move through soft tissue" in caption(both, ("tumour",))
+    assert f"{right:,} are in soft tissue" in caption(both, ("tumour",))
     assert "soft tissue" not in caption(frame, ("tumour",))

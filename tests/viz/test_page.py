@@ -241,6 +241,15 @@ def test_a_slab_holds_the_cells_inside_it_alone(reader, frames):
     assert limits == pytest.approx([90, 150], abs=1)
 
 
+def test_a_view_along_an_axis_has_whole_numbers_on_the_other_two(reader):
+    labels = "() => ['x', 'y', 'z'].filter(name => view._fullLayout.scene[`${name}axis`].showticklabels)"
+    for name, axes in (("top", ["x", "y"]), ("side", ["y", "z"]), ("front", ["x", "z"]), ("oblique", ["x", "y", "z"])):
+        reader.after(lambda name=name: reader.tab.get_by_role("button", name=name, exact=True).click())
+        assert reader.tab.evaluate(labels) == axes
+        foot = (reader.picture() < 200).all(2).any(1)[-80:-3]
+        assert len(axes) == 3 or (foot.any() and not foot[-4:].any()), name
+
+
 def test_a_field_has_the_values_of_the_lattice(reader, frames):
     reader.tab.locator("#whole").click()
     reader.after(lambda: reader.tab.locator("#axis").select_option("1"))
@@ -260,6 +269,7 @@ def test_a_field_has_the_values_of_the_lattice(reader, frames):
     surface = reader.tab.evaluate(TRACE, "field")
     assert surface["type"] == "isosurface" and surface["isomin"] == surface["isomax"]
     assert reader.tab.inner_text("#level-text") == f"{surface['isomin']:.4g} mmHg"
+    assert reader.tab.inner_text("#colours-name") == f"Oxygen (mmHg), surface of {surface['isomin']:.4g} mmHg"
     reader.after(lambda: reader.tab.locator("#field").select_option(""))
     assert reader.tab.evaluate(TRACE, "field") is None
 

@@ -86,6 +86,18 @@ def test_switched_layers_and_colour_limits_hold_for_all_frames(viewer):
 
 
 @needs_opengl
+def test_the_legend_of_surfaces_stands_under_its_heading_and_is_not_off(viewer):
+    viewer.change(field="oxygen", field_as="isosurface")
+    rows = viewer.legend()
+    at = [row["label"] for row in rows].index("SURFACES OF EQUAL CONCENTRATION")
+    levels = [row for row in rows if row["label"].startswith("Oxygen = ")]
+    assert levels and rows[at + 1 :] == levels
+    assert all(row["on"] and not row["layer"] for row in levels)
+    viewer.change(field_as="wall")
+    assert not any("Oxygen = " in row["label"] for row in viewer.legend())
+
+
+@needs_opengl
 def test_every_change_is_in_the_next_picture(viewer):
     images = [viewer.image()]
     viewer.show(0)
@@ -100,12 +112,14 @@ def test_every_change_is_in_the_next_picture(viewer):
 @needs_opengl
 def test_the_window_goes_by_its_slider_and_keys(viewer):
     shown = window.Window(viewer)
-    shown.slider.GetRepresentation().SetValue(0)
+    said = shown.slider.GetRepresentation()
+    assert said.GetLabelFormat() % said.GetValue() == "frame {0} of {0}".format(len(viewer.timeline))
+    said.SetValue(1)
     shown.slider.InvokeEvent("InteractionEvent")
     assert viewer.frame.step == 0
     shown.move(1)
     assert viewer.frame.step == 20
-    assert shown.slider.GetRepresentation().GetValue() == 1
+    assert said.GetValue() == 2
     shown.move(99)
     assert viewer.index == 2
     before = viewer.image()

@@ -6,7 +6,7 @@ function writeControls() {
   element("level-row").hidden = wish.fieldAs !== "isosurface" || !field;
   if (field) {
     const unit = field.unit ? ` (${field.unit})` : "", [low, high] = field.limits;
-    const where = { wall: ", on the far wall", plane: ", in the middle", slices: ", on the slices", isosurface: "" }[wish.fieldAs];
+    const where = { wall: ", on the far wall", plane: ", in the middle", slices: ", on the slices", isosurface: `, surface of ${quantity(levelOf(field), field.unit)}` }[wish.fieldAs];
     element("colours-name").textContent = field.label + unit + where;
     element("colours-bar").style.background = `linear-gradient(to right, ${field.colours.join(",")})`;
     const ends = [`≤ ${Number(low.toPrecision(3))}`, `${Number(((low + high) / 2).toPrecision(3))}`, `≥ ${Number(high.toPrecision(3))}`];

@@ -17,31 +17,36 @@ function traces(frame) {
   return [...made, ...fieldTraces(), chosenTrace()].filter(Boolean);
 }
 
+const unit = (vector) => vector.map((value) => value / Math.hypot(...vector));
+const of = ({ x, y, z }) => [x, y, z];
+const towardsEye = () => unit(of(camera.eye).map((value, axis) => value - of(camera.center)[axis]));
+// The axis (of x, y, z) that the eye looks along, -1 where it looks askew. Its numbers would lie on those of the
+// others, which take room at the edge of the picture.
+const along = () => towardsEye().findIndex((part) => Math.abs(part) > 0.99);
+
 // Length of the lattice's longest edge in units of plotly's box (two of them are as high as the picture) at which
 // the part that is drawn fills the picture.
 function fit() {
-  const unit = (vector) => vector.map((value) => value / Math.hypot(...vector));
   const cross = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
-  const of = ({ x, y, z }) => [x, y, z];
-  const towards = unit(of(camera.eye).map((value, axis) => value - of(camera.center)[axis]));
-  const right = unit(cross(of(camera.up), towards)), up = cross(towards, right);
+  const towards = towardsEye(), right = unit(cross(of(camera.up), towards)), up = cross(towards, right);
   const edges = [2, 1, 0].map((axis) => (axis === cut.axis ? cut.high - cut.low : shape[axis]) / Math.max(...shape));
   const reach = (direction) => edges.reduce((sum, edge, axis) => sum + edge * Math.abs(direction[axis]), 0);
-  return 0.92 * Math.min(2 / reach(up), (2 * view.clientWidth) / view.clientHeight / reach(right));
+  return (along() < 0 ? 0.92 : 0.78) * Math.min(2 / reach(up), (2 * view.clientWidth) / view.clientHeight / reach(right));
 }
 
 function layout() {
   const longest = Math.max(...shape) * spacing, filling = (zoom * fit()) / longest, scene = { aspectmode: "manual", aspectratio: {}, camera, dragmode: "turntable" };
   for (let axis = 0; axis < 3; axis++) {
-    const name = NAMES[axis], own = axis === cut.axis && !whole();
+    const name = NAMES[axis], hidden = along() === 2 - axis, own = axis === cut.axis && !whole();
     // Surfaces reach half a voxel beyond the lattice; plotly draws nothing outside the axes.
     const low = own && cut.low > 0 ? cut.low - 0.05 : -0.6;
     const high = own && cut.high < shape[axis] ? cut.high + 0.05 : shape[axis] + 0.6;
     scene.aspectratio[name] = filling * (high - low) * spacing;
     scene[`${name}axis`] = {
-      range: [low * spacing, high * spacing], title: { text: `${name} (µm)`, font: { size: 12 } }, tickfont: { size: 11 },
+      range: [low * spacing, high * spacing], title: { text: hidden ? "" : `${name} (µm)`, font: { size: 12 } },
+      tickfont: { size: 11 }, showticklabels: !hidden,
       showbackground: false, gridcolor: "#e4e4e4", zeroline: false, showspikes: false, showline: true, linecolor: "#777",
-      mirror: true, nticks: 6, autorange: false,
+      mirror: true, nticks: 6, tickangle: 0, autorange: false,
       ...(own ? { tickvals: [cut.low * spacing, cut.high * spacing] } : {}),
     };
   }

@@ -76,9 +76,9 @@ function listen() {
     if (still && !tip.hidden && pointed) { wish.chosen = pointed.chosen; draw(); }
   }, true);
   view.on("plotly_relayout", (change) => {
-    const ratio = change["scene.aspectratio"], before = farHigh();
+    const ratio = change["scene.aspectratio"], before = [farHigh(), along()].join();
     if (ratio) zoom = ratio.x / (view.layout.scene.aspectratio.x / zoom);
     camera = change["scene.camera"] || camera;
-    if (before !== farHigh()) draw();
+    if (before !== [farHigh(), along()].join()) draw();
   });
 }

@@ -56,7 +56,8 @@ def report_text(outcome: Outcome) -> str:
     lines = [f"# {experiment.id}: {experiment.title}", "", experiment.claim, ""]
     lines += [f"Verdict: **{outcome.verdict}**", ""]
     lines += [f"{form}{len(outcome.seeds)} replicates (seeds {seeds}, paired), marrowsim {__version__}.", ""]
-    lines += ["## Rules", "", *_rules(outcome.judgements), ""]
+    units = {readout.name: readout.unit for readout in experiment.readout}
+    lines += ["## Rules", "", *_rules(outcome.judgements, units), ""]
     lines += [
         "Intervals are 95 % intervals over seeds by Student's t; those of ratios of means and of shares are Fieller's. "
         "Delta is Cliff's, of the first arm over the second.",
@@ -69,7 +70,7 @@ def report_text(outcome: Outcome) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _rules(judgements: list[Judgement]) -> list[str]:
+def _rules(judgements: list[Judgement], units: Mapping[str, str]) -> list[str]:
     head = "| rule | of | estimate | n | delta | expected | met | support | holds | falsification | holds |"
     lines = [head, "| --- " * head.count(" |") + "|"]
     for item in judgements:
@@ -78,15 +79,23 @@ def _rules(judgements: list[Judgement]) -> list[str]:
         estimate = with_interval(found.estimate, found.low, found.high) + (f" ({found.note})" if found.note else "")
         conditions = (str(bounds) if bounds else "" for bounds in (rule.supports, rule.falsifies))
         supports, falsifies = conditions
-        cells = [rule.name, rule_text(rule), estimate, str(found.replicates), number(found.cliff), band]
+        cells = [
+            rule.name,
+            rule_text(rule, units[rule.readout]),
+            estimate,
+            str(found.replicates),
+            number(found.cliff),
+            band,
+        ]
         cells += [YES_NO[item.expected], supports, YES_NO[item.holds], falsifies, YES_NO[item.falsifies]]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
-def rule_text(rule: Rule) -> str:
-    """What a rule estimates: the statistic, the readout, and the arms in their order."""
-    return f"{rule.kind} of {rule.readout}: {', '.join(rule.arms)}"
+def rule_text(rule: Rule, unit: str) -> str:
+    """What a rule estimates: the statistic, the readout, the arms in their order, and the unit where it has one."""
+    shown = f" ({unit})" if rule.kind in ("value", "difference") and unit != "1" else ""
+    return f"{rule.kind} of {rule.readout}: {', '.join(rule.arms)}{shown}"
 
 
 def arm_changes(arm: Arm) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,6 +32,11 @@ def table_of(
         for number, seed in enumerate(seeds)
     ]
     return pd.DataFrame(rows, columns=["arm", "seed", "readout", "unit", "value"])
+
+
+def row(cells: Iterable[str]) -> str:
+    """A row of a Markdown table."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def number(value: float) -> str:
@@ -65,7 +70,7 @@ def report_text(outcome: Outcome) -> str:
     ]
     lines += ["## Arms", "", f"Scenario `{experiment.scenario}`, with what stands in `experiment.toml`.", ""]
     lines += ["| arm | | changes |", "| --- | --- | --- |"]
-    lines += [f"| {name} | {arm.label} | {arm_changes(arm)} |" for name, arm in experiment.arms.items()]
+    lines += [row((name, arm.label, arm_changes(arm))) for name, arm in experiment.arms.items()]
     lines += ["", "## Readouts", "", *_readouts(outcome)]
     return "\n".join(lines) + "\n"
 
@@ -88,7 +93,7 @@ def _rules(judgements: list[Judgement], units: Mapping[str, str]) -> list[str]:
             band,
         ]
         cells += [YES_NO[item.expected], supports, YES_NO[item.holds], falsifies, YES_NO[item.falsifies]]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(row(cells))
     return lines
 
 
@@ -117,5 +122,5 @@ def _readouts(outcome: Outcome) -> list[str]:
         means = [effect("value", outcome.values[readout.name][arm][:, None]) for arm in names]
         unit = "" if readout.unit == "1" else f" ({readout.unit})"
         cells = (with_interval(mean.estimate, mean.low, mean.high) for mean in means)
-        lines.append(f"| {readout.name}{unit} | {' | '.join(cells)} |")
+        lines.append(row((readout.name + unit, *cells)))
     return lines

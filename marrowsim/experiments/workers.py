@@ -117,6 +117,9 @@ def run_points(
     order = list(points)
     if not order:
         return []
+    if scheduler is None and (most := max(point.memory for point in order)) > (free := available_memory()):
+        what = "a run is estimated to take %.1f GiB of memory, and %.1f GiB are available: the system may kill it"
+        log.warning(what, most / 2**30, free / 2**30)
     if scheduler is None and processes == 1:
         failed = _run_here(order, threads, after)
     else:

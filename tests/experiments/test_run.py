@@ -15,7 +15,7 @@ from marrowsim.errors import ExperimentError
 from marrowsim.experiments import knockout
 from marrowsim.experiments.files import arm_configs, load_experiment
 from marrowsim.experiments.model import Rule
-from marrowsim.experiments.report import rule_text
+from marrowsim.experiments.report import row, rule_text
 from marrowsim.experiments.run import points_of
 from marrowsim.experiments.workers import run_points
 
@@ -68,6 +68,10 @@ def test_a_report_folder(serial):
 def test_an_estimate_is_told_with_its_unit(kind, unit, end):
     rule = Rule(name="later", kind=kind, readout="time", of="a", to="b")
     assert rule_text(rule, unit) == f"{kind} of time: {end}"
+
+
+def test_words_cannot_break_a_table():
+    assert row(("a | b", "c")) == r"| a \| b | c |"
 
 
 def test_scenarios_of_the_arms_give_their_points(serial):

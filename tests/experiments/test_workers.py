@@ -25,6 +25,13 @@ def test_no_more_points_than_memory_holds(memory, together, monkeypatch):
     assert [point.name for point in running] == ["first", "second", "third"][:together]
 
 
+def test_a_run_that_memory_does_not_hold_is_told(monkeypatch, caplog):
+    monkeypatch.setattr(workers, "available_memory", lambda: 10 * 2**30)
+    for memory_, told in ((8 * 2**30, False), (45 * 2**30, True)):
+        assert len(workers.run_points(points(memory_), processes=1)) == 3
+        assert ("45.0 GiB of memory, and 10.0 GiB are available" in caplog.text) is told
+
+
 def test_memory_that_others_took_is_not_given_out(monkeypatch):
     free = [10e9]
     monkeypatch.setattr(workers, "available_memory", lambda: free[0])

@@ -34,7 +34,7 @@ def experiment(name: str) -> str:
     readouts = {readout.name: readout for readout in known.readout}
     arms = [[f"`{key}`", arm.label, arm_changes(arm)] for key, arm in known.arms.items()]
     rules = [
-        [rule.name, rule_text(rule) + _unit(rule, readouts[rule.readout].unit), _band(rule), rule.supports or "",
+        [rule.name, rule_text(rule, readouts[rule.readout].unit), _band(rule), rule.supports or "",
          rule.falsifies or ""]
         for rule in known.rule
     ]  # fmt: skip
@@ -46,10 +46,6 @@ def experiment(name: str) -> str:
     parts = [table(["arm", "", "changes"], arms), table(["readout", "measure", "at"], times)]
     parts.append(table(["rule", "estimate", "expected", "supports if", "falsifies if"], rules))
     return "\n\n".join([head, *parts])
-
-
-def _unit(rule: Rule, unit: str) -> str:
-    return f" ({unit})" if rule.kind in ("value", "difference") and unit != "1" else ""
 
 
 def _time(minutes: float | None) -> str:

@@ -10,6 +10,7 @@ from rich.table import Table
 from marrowsim.cli.console import Stages, messages, output, short
 from marrowsim.cli.reports import duration, readable
 from marrowsim.errors import ExperimentError, Fault
+from marrowsim.experiments.memory import available_memory
 from marrowsim.experiments.report import with_interval
 from marrowsim.storage.files import disk_errors
 from marrowsim.sweeps import BUNDLED, load_sweep, sweep, sweep_text
@@ -60,7 +61,9 @@ def show_forecast(source: Source, folder: Path, processes: int | None, threads: 
         table.add_row("not used", found.unused)
     if found.refused:
         table.add_row("refused", f"{found.refused:,} points whose scenario makes no sense; they are listed as failed")
-    table.add_row("memory", f"about {readable(found.memory)} a run, {found.together} at a time")
+    free = available_memory()
+    short_of = f"; more than the {readable(free)} that are available" * (found.memory > free)
+    table.add_row("memory", f"about {readable(found.memory)} a run, {found.together} at a time{short_of}")
     table.add_row("time", f"about {duration(found.seconds)}")
     output().print(table)
 

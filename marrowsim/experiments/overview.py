@@ -9,7 +9,7 @@ import numpy as np
 
 from marrowsim import __version__
 from marrowsim.experiments.model import Experiment
-from marrowsim.experiments.report import number, with_interval
+from marrowsim.experiments.report import number, row, with_interval
 from marrowsim.experiments.statistics import Effect, effect
 from marrowsim.experiments.verdict import Judgement
 
@@ -67,7 +67,7 @@ def overview_text(outcomes: list[Outcome], figure: str, unfinished: Sequence[str
     bones = {item.bone: [other.experiment.id for other in outcomes if other.bone == item.bone] for item in outcomes}
     lines += [f"Bone of {', '.join(of)}: {bone}.\n" for bone, of in bones.items() if bone]
     lines += _claims(outcomes)
-    rows = [row for item in outcomes for judged in item.judgements for row in _shortfalls(item.experiment.id, judged)]
+    rows = [line for item in outcomes for judged in item.judgements for line in _shortfalls(item.experiment.id, judged)]
     if rows:
         head = ["## What does not hold, or is not as expected", "", "| claim | rule | estimate | but |"]
         lines += ["", *head, "| --- " * 4 + "|", *rows]
@@ -92,7 +92,7 @@ def _claims(outcomes: list[Outcome]) -> list[str]:
         cells = [f"[{item.experiment.id}]({item.experiment.id}/{REPORT})", item.experiment.claim, first.rule.name]
         cells += [_shown(first.effect), str(len(item.seeds)), _met(judged.holds for judged in item.judgements)]
         cells += [_met(judged.expected for judged in item.judgements), f"**{item.verdict}**"]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(row(cells))
     return lines
 
 
@@ -112,7 +112,7 @@ def _shortfalls(name: str, item: Judgement) -> Iterator[str]:
     but += [f"falsified if {rule.falsifies}"] if item.falsifies else []
     but += [f"expected {rule.expected[0]:g} to {rule.expected[1]:g}"] if item.expected is False else []
     if but:
-        yield f"| {name} | {rule.name} | {_shown(item.effect)} | {'; '.join(but)} |"
+        yield row((name, rule.name, _shown(item.effect), "; ".join(but)))
 
 
 def _table(outcome: Outcome) -> list[str]:
@@ -127,7 +127,7 @@ def _table(outcome: Outcome) -> list[str]:
         if name == against:
             means = (effect("value", outcome.values[readout][name][:, None]).estimate for readout in readouts)
             cells = [f"mean {number(mean)}" for mean in means]
-        lines.append(f"| {arm.label or name} | {', '.join(arm.knockouts)} | {' | '.join(cells)} |")
+        lines.append(row((arm.label or name, ", ".join(arm.knockouts), *cells)))
     return lines
 
 

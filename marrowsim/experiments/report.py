@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,6 +34,11 @@ def table_of(
     return pd.DataFrame(rows, columns=["arm", "seed", "readout", "unit", "value"])
 
 
+def row(cells: Iterable[str]) -> str:
+    """A row of a Markdown table."""
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
 def number(value: float) -> str:
     """A number in three digits."""
     return "-" if math.isnan(value) else f"{value:.3g}"
@@ -56,7 +61,8 @@ def report_text(outcome: Outcome) -> str:
     lines = [f"# {experiment.id}: {experiment.title}", "", experiment.claim, ""]
     lines += [f"Verdict: **{outcome.verdict}**", ""]
     lines += [f"{form}{len(outcome.seeds)} replicates (seeds {seeds}, paired), marrowsim {__version__}.", ""]
-    lines += ["## Rules", "", *_rules(outcome.judgements), ""]
+    units = {readout.name: readout.unit for readout in experiment.readout}
+    lines += ["## Rules", "", *_rules(outcome.judgements, units), ""]
     lines += [
         "Intervals are 95 % intervals over seeds by Student's t; those of ratios of means and of shares are Fieller's. "
         "Delta is Cliff's, of the first arm over the second.",
@@ -67,12 +73,12 @@ def report_text(outcome: Outcome) -> str:
         where = "the same in all replicates, where the experiment has generated bone"
         lines += [f"Bone is that in the middle of {outcome.bone}, {where}; `experiment.json` has its SHA-256.", ""]
     lines += ["| arm | | changes |", "| --- | --- | --- |"]
-    lines += [f"| {name} | {arm.label} | {arm_changes(arm)} |" for name, arm in experiment.arms.items()]
+    lines += [row((name, arm.label, arm_changes(arm))) for name, arm in experiment.arms.items()]
     lines += ["", "## Readouts", "", *_readouts(outcome)]
     return "\n".join(lines) + "\n"
 
 
-def _rules(judgements: list[Judgement]) -> list[str]:
+def _rules(judgements: list[Judgement], units: Mapping[str, str]) -> list[str]:
     head = "| rule | of | estimate | n | delta | expected | met | support | holds | falsification | holds |"
     lines = [head, "| --- " * head.count(" |") + "|"]
     for item in judgements:
@@ -81,15 +87,23 @@ def _rules(judgements: list[Judgement]) -> list[str]:
         estimate = with_interval(found.estimate, found.low, found.high) + (f" ({found.note})" if found.note else "")
         conditions = (str(bounds) if bounds else "" for bounds in (rule.supports, rule.falsifies))
         supports, falsifies = conditions
-        cells = [rule.name, rule_text(rule), estimate, str(found.replicates), number(found.cliff), band]
+        cells = [
+            rule.name,
+            rule_text(rule, units[rule.readout]),
+            estimate,
+            str(found.replicates),
+            number(found.cliff),
+            band,
+        ]
         cells += [YES_NO[item.expected], supports, YES_NO[item.holds], falsifies, YES_NO[item.falsifies]]
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append(row(cells))
     return lines
 
 
-def rule_text(rule: Rule) -> str:
-    """What a rule estimates: the statistic, the readout, and the arms in their order."""
-    return f"{rule.kind} of {rule.readout}: {', '.join(rule.arms)}"
+def rule_text(rule: Rule, unit: str) -> str:
+    """What a rule estimates: the statistic, the readout, the arms in their order, and the unit where it has one."""
+    shown = f" ({unit})" if rule.kind in ("value", "difference") and unit != "1" else ""
+    return f"{rule.kind} of {rule.readout}: {', '.join(rule.arms)}{shown}"
 
 
 def arm_changes(arm: Arm) -> str:
@@ -111,5 +125,5 @@ def _readouts(outcome: Outcome) -> list[str]:
         means = [effect("value", outcome.values[readout.name][arm][:, None]) for arm in names]
         unit = "" if readout.unit == "1" else f" ({readout.unit})"
         cells = (with_interval(mean.estimate, mean.low, mean.high) for mean in means)
-        lines.append(f"| {readout.name}{unit} | {' | '.join(cells)} |")
+        lines.append(row((readout.name + unit, *cells)))
     return lines

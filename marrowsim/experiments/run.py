@@ -19,16 +19,18 @@ from marrowsim.errors import ExperimentError, Fault
 from marrowsim.experiments.bone import OwnBone
 from marrowsim.experiments.files import Source, arm_configs, load_experiment
 from marrowsim.experiments.model import Experiment
-from marrowsim.experiments.points import Point, cost_of
+from marrowsim.experiments.points import Point, content_digest, cost_of
 from marrowsim.experiments.report import report_text, table_of
 from marrowsim.experiments.verdict import Judgement, judge_all, verdict
-from marrowsim.experiments.workers import fault_of, run_points
+from marrowsim.experiments.workers import fault_of, require_one_place, run_points
 from marrowsim.provenance import software
 from marrowsim.simulation import processors
 from marrowsim.storage.files import disk_errors, write_atomically
 
 Progress = Callable[[int, int], None]
 RECORD, COPY, POINTS, SCENARIOS = "experiment.json", "experiment.toml", "points", "scenarios"
+DIGITS = 12
+"""Of a digest in the name of a result."""
 TABLE, REPORT = "table.csv", "report.md"
 
 
@@ -110,6 +112,7 @@ def knockout(
     ImageError
         An image that cannot be read, or is smaller than the experiment's box.
     """
+    require_one_place(processes, scheduler)
     source = load_experiment(name)
     own = own_bone(bone, spacing)
     count = _count("replicates", replicates, 2) or (
@@ -220,15 +223,20 @@ def _run(
 def points_of(
     source: Source, path: Path, *, bounded: bool, seeds: tuple[int, ...], bone: OwnBone | None = None
 ) -> list[Point]:
-    """All points of an experiment, seed by seed, with their files below `path`."""
+    """All points of an experiment, seed by seed, with their files below `path`.
+
+    These bear the digest of the content, so that a changed arm leaves the results of what it was before.
+    """
     readouts = tuple(item.model_dump(mode="json", exclude_none=True) for item in source.experiment.readout)
     configs = arm_configs(source, bounded=bounded, seed=seeds[0], bone=bone)
     known = {arm: (config.resolved(), cost_of(config).memory) for arm, config in configs.items()}
-    return [
-        Point(arm, seed, scenario | {"seed": seed}, readouts, path / POINTS / f"{arm}-{seed}.json", memory)
-        for seed in seeds
-        for arm, (scenario, memory) in known.items()
-    ]
+    points = []
+    for seed in seeds:
+        for arm, (scenario, memory) in known.items():
+            own = scenario | {"seed": seed}
+            file = path / POINTS / f"{arm}-{seed}-{content_digest(own, readouts)[:DIGITS]}.json"
+            points.append(Point(arm, seed, own, readouts, file, memory))
+    return points
 
 
 def _write_scenarios(source: Source, points: list[Point], path: Path) -> None:
@@ -240,8 +248,6 @@ def _write_scenarios(source: Source, points: list[Point], path: Path) -> None:
 def _run_all(points: list[Point], workers: int, scheduler: str | None, progress: Progress) -> None:
     """Run what is not done; what fails does not stop the rest."""
     missing = [point for point in points if point.result() is None]
-    for point in missing:
-        point.path.unlink(missing_ok=True)
     done = len(points) - len(missing)
     progress(done, len(points))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import os
 import sys
 import threading
@@ -20,10 +19,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Protocol
 
-import psutil
-
 from marrowsim import __version__
 from marrowsim.errors import ExperimentError, Fault, MarrowsimError
+from marrowsim.experiments.memory import available_memory
 from marrowsim.experiments.points import Point, measure_point
 
 POLL = 0.5
@@ -33,12 +31,6 @@ TRIES = 3
 SHARE = 0.9
 """Part of the memory that is available which points may take together."""
 INSTALL = "pip install 'marrowsim[sweep]'"
-CGROUPS, OWN_GROUPS = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
-MEMORY_FILES = {
-    "1": ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    "2": ("", "memory.max", "memory.current", "inactive_file"),
-}
-"""Version of control groups to the folder of their memory, and there limit, use, and in memory.stat files in cache."""
 log = logging.getLogger("marrowsim")
 
 
@@ -59,32 +51,17 @@ def require_cluster() -> None:
         raise ExperimentError(Fault("a Dask cluster needs dask and distributed", remedy=INSTALL)) from None
 
 
-def available_memory() -> float:
-    """Bytes that new processes may take: what the machine has available, or the rest of this process's control groups.
+def require_one_place(processes: int | None, scheduler: str | None) -> None:
+    """Refuse processes of this machine beside the workers of a scheduler.
 
-    Files that a group has cached and not used of late count as available, as they do for the machine.
+    Raises
+    ------
+    ExperimentError
     """
-    free = float(psutil.virtual_memory().available)
-    with contextlib.suppress(OSError):
-        for line in OWN_GROUPS.read_text(encoding="utf-8").splitlines():
-            _, controllers, path = line.split(":", 2)
-            if "memory" not in (controllers or "memory").split(","):
-                continue
-            top, *files = MEMORY_FILES["1" if controllers else "2"]
-            own = CGROUPS / top / path.lstrip("/")
-            while own.is_relative_to(CGROUPS):
-                free = min(free, _room(own, *files))
-                own = own.parent
-    return free
-
-
-def _room(group: Path, limit: str, used: str, cached: str) -> float:
-    """Bytes that a control group may still take, by the names of its files; infinite where it has no limit."""
-    with contextlib.suppress(OSError, ValueError):
-        most, now = (float((group / name).read_text()) for name in (limit, used))
-        counts = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
-        return most - now + float(counts.get(cached, 0))
-    return math.inf
+    if processes is not None and scheduler is not None:
+        what, given = "processes and a scheduler at once", f"processes {processes}, scheduler {scheduler}"
+        remedy = "leave processes out: how many workers a cluster has is said where it is started"
+        raise ExperimentError(Fault(what, "one of them", given, remedy, "--scheduler"))
 
 
 class Pool(Protocol):
@@ -140,6 +117,9 @@ def run_points(
     order = list(points)
     if not order:
         return []
+    if scheduler is None and (most := max(point.memory for point in order)) > (free := available_memory()):
+        what = "a run is estimated to take %.1f GiB of memory, and %.1f GiB are available: the system may kill it"
+        log.warning(what, most / 2**30, free / 2**30)
     if scheduler is None and processes == 1:
         failed = _run_here(order, threads, after)
     else:

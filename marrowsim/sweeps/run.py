@@ -16,9 +16,10 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from marrowsim.errors import ExperimentError, Fault, ScenarioError
+from marrowsim.experiments.memory import available_memory
 from marrowsim.experiments.points import Point, content_digest, cost_of
 from marrowsim.experiments.run import POINTS, Progress
-from marrowsim.experiments.workers import SHARE, available_memory, fault_of, require_cluster, run_points
+from marrowsim.experiments.workers import SHARE, fault_of, require_cluster, require_one_place, run_points
 from marrowsim.provenance import software
 from marrowsim.simulation import processors
 from marrowsim.storage.files import disk_errors, write_atomically
@@ -210,6 +211,7 @@ def sweep(
     ExperimentError
         A sweep that cannot be run, or a folder of another one. Points that fail are listed in the outcome.
     """
+    require_one_place(processes, scheduler)
     source = name if isinstance(name, Source) else load_sweep(name)
     for what, given in (("processes", processes), ("threads", threads)):
         if given is not None and given < 1:

@@ -14,6 +14,8 @@ from marrowsim.cli.app import app
 from marrowsim.errors import ExperimentError
 from marrowsim.experiments import knockout
 from marrowsim.experiments.files import arm_configs, load_experiment
+from marrowsim.experiments.model import Rule
+from marrowsim.experiments.report import row, rule_text
 from marrowsim.experiments.run import points_of
 from marrowsim.experiments.workers import run_points
 
@@ -40,6 +42,11 @@ def times(folder):
     return {item.name: item.stat().st_mtime_ns for item in (folder / "points").iterdir()}
 
 
+def which(names):
+    """Arm and seed of files of results."""
+    return {name.rsplit("-", 1)[0] for name in names}
+
+
 def test_a_report_folder(serial):
     _, folder, outcome = serial
     assert outcome.seeds == SEEDS and outcome.folder.name == folder.name
@@ -54,6 +61,17 @@ def test_a_report_folder(serial):
     report = (folder / "report.md").read_text()
     for words in ("CXCL12 raises the number", "too few replicates to judge", "**not supported**", "without `CXCR4`"):
         assert words in report
+
+
+@pytest.mark.parametrize(("kind", "unit", "end"), [("difference", "h", "a, b (h)"), ("difference", "1", "a, b"),
+                                                   ("ratio", "h", "a, b")])  # fmt: skip
+def test_an_estimate_is_told_with_its_unit(kind, unit, end):
+    rule = Rule(name="later", kind=kind, readout="time", of="a", to="b")
+    assert rule_text(rule, unit) == f"{kind} of time: {end}"
+
+
+def test_words_cannot_break_a_table():
+    assert row(("a | b", "c")) == r"| a \| b | c |"
 
 
 def test_scenarios_of_the_arms_give_their_points(serial):
@@ -77,13 +95,14 @@ def test_points_that_are_done_are_not_run_again(serial, tmp_path):
     """What a kill leaves is points, whole or absent: two are taken away, and those two alone are made anew."""
     path, folder, _ = serial
     table, before = (folder / "table.csv").read_bytes(), times(folder)
-    for name in ("with-2.json", "blocked-3.json"):
+    lost = [name for name in before if which([name]) < {"with-2", "blocked-3"}]
+    for name in lost:
         (folder / "points" / name).unlink()
-    (folder / "points" / ".with-2.json.tmp").write_text("{")
+    (folder / "points" / f".{lost[0]}.tmp").write_text("{")
     seen = []
     knockout(path, output=folder, processes=1, progress=lambda done, todo: seen.append((done, todo)))
     after = times(folder)
-    assert {name for name in before if after[name] != before[name]} == {"with-2.json", "blocked-3.json"}
+    assert {name for name in before if after[name] != before[name]} == set(lost) and len(lost) == 2
     assert seen[0] == (7, 9) and seen[-1] == (9, 9)
     assert (folder / "table.csv").read_bytes() == table
 
@@ -97,12 +116,18 @@ def test_more_replicates_keep_the_first_ones(serial):
 
 
 def test_a_changed_arm_is_run_again_and_others_are_not(serial, tiny):
+    """What the arm was before keeps its results: back at it, nothing is run."""
     _, folder, _ = serial
     before = times(folder)
     path = tiny(('set.fields.cxcl12.held_at = "0 nM"', 'set.fields.cxcl12.held_at = "0.1 nM"'))
     knockout(path, output=folder, processes=1)
     after = times(folder)
-    assert {name.split("-")[0] for name in before if after[name] != before[name]} == {"without"}
+    assert before.items() <= after.items()
+    assert which(after.keys() - before.keys()) == {f"without-{seed}" for seed in SEEDS}
+    table = (folder / "table.csv").read_bytes()
+    seen = []
+    knockout(tiny(), output=folder, processes=1, progress=lambda done, todo: seen.append((done, todo)))
+    assert seen == [(9, 9)] and times(folder) == after and (folder / "table.csv").read_bytes() != table
 
 
 def test_changed_rules_run_nothing(serial, tiny):
@@ -132,7 +157,7 @@ def test_a_failing_arm_does_not_stop_the_others(tiny, tmp_path):
     with pytest.raises(ExperimentError) as error:
         knockout(path, output=tmp_path / "out", processes=1)
     assert {fault.where for fault in error.value.faults} == {f"blocked, seed {seed}" for seed in SEEDS}
-    assert set(times(tmp_path / "out")) == {f"{arm}-{seed}.json" for arm in ("with", "without") for seed in SEEDS}
+    assert which(times(tmp_path / "out")) == {f"{arm}-{seed}" for arm in ("with", "without") for seed in SEEDS}
 
 
 def test_geometry_is_shared_between_arms_of_one_tissue(tiny, tmp_path, monkeypatch):
@@ -145,7 +170,7 @@ def test_geometry_is_shared_between_arms_of_one_tissue(tiny, tmp_path, monkeypat
         (tmp_path / folder).mkdir()
     assert run_points(points_of(source, tmp_path, bounded=True, seeds=(1,)), processes=1) == []
     assert len(built) == 1
-    results = {item.stem: json.loads(item.read_text()) for item in (tmp_path / "points").iterdir()}
+    results = {item.stem.rsplit("-", 1)[0]: json.loads(item.read_text()) for item in (tmp_path / "points").iterdir()}
     assert set(results) == {"with-1", "without-1", "blocked-1"}
     configs = arm_configs(source, bounded=True, seed=1)
     alone = ms.Simulation(configs["with"])

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from marrowsim.errors import ExperimentError
-from marrowsim.experiments import knockout, workers
+from marrowsim.experiments import knockout, memory, workers
 from marrowsim.experiments.points import Point
 
 
@@ -23,6 +23,13 @@ def test_no_more_points_than_memory_holds(memory, together, monkeypatch):
         while len(running) < 3 and (point := pool.choose(points(memory)[len(running) :], running)):
             running.append(point)
     assert [point.name for point in running] == ["first", "second", "third"][:together]
+
+
+def test_a_run_that_memory_does_not_hold_is_told(monkeypatch, caplog):
+    monkeypatch.setattr(workers, "available_memory", lambda: 10 * 2**30)
+    for memory_, told in ((8 * 2**30, False), (45 * 2**30, True)):
+        assert len(workers.run_points(points(memory_), processes=1)) == 3
+        assert ("45.0 GiB of memory, and 10.0 GiB are available" in caplog.text) is told
 
 
 def test_memory_that_others_took_is_not_given_out(monkeypatch):
@@ -46,22 +53,22 @@ def test_memory_that_others_took_is_not_given_out(monkeypatch):
 )  # fmt: skip
 def test_available_memory(line, top, names, nothing, monkeypatch, tmp_path):
     """The limit of a control group of either version, or of one above it, less what is in use and not in cache."""
-    assert 0 < workers.available_memory() <= psutil.virtual_memory().total
+    assert 0 < memory.available_memory() <= psutil.virtual_memory().total
     limit, used, cached = names
     (tmp_path / "own").write_text(f"7:devices:/\n{line}\n")
-    monkeypatch.setattr(workers, "CGROUPS", tmp_path)
-    monkeypatch.setattr(workers, "OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(memory, "CGROUPS", tmp_path)
+    monkeypatch.setattr(memory, "OWN_GROUPS", tmp_path / "own")
     group = tmp_path / top / "jobs" / "mine"
     group.mkdir(parents=True)
     for place, most in ((group, "3000000"), (group.parent, "9000000")):
         (place / limit).write_text(f"{most}\n")
         (place / used).write_text("1000000\n")
         (place / "memory.stat").write_text(f"anon 500000\n{cached} 400000\n")
-    assert workers.available_memory() == 2.4e6
+    assert memory.available_memory() == 2.4e6
     (group / limit).write_text(f"{nothing}\n")
-    assert workers.available_memory() == 8.4e6
+    assert memory.available_memory() == 8.4e6
     (group.parent / limit).write_text(f"{nothing}\n")
-    assert workers.available_memory() > 1e8
+    assert memory.available_memory() > 1e8
 
 
 def test_a_cluster_is_serial_to_the_byte(tiny, tmp_path):
@@ -71,6 +78,13 @@ def test_a_cluster_is_serial_to_the_byte(tiny, tmp_path):
         knockout(tiny(), output=tmp_path / "cluster", bounded=True, scheduler=cluster.scheduler_address)
     for name in ("table.csv", "report.md"):
         assert (tmp_path / "serial" / name).read_bytes() == (tmp_path / "cluster" / name).read_bytes()
+
+
+def test_processes_beside_a_scheduler_are_refused(tiny, tmp_path):
+    """They would not count; nothing is written."""
+    with pytest.raises(ExperimentError, match="processes and a scheduler at once"):
+        knockout(tiny(), output=tmp_path / "out", processes=2, scheduler="tcp://127.0.0.1:1")
+    assert not (tmp_path / "out").exists()
 
 
 def test_other_versions_are_refused(tiny, tmp_path, monkeypatch):

@@ -316,6 +316,10 @@ def test_commands(serial, tmp_path, monkeypatch):
     run = CliRunner().invoke
     forecast_ = run(app, ["sweep", "tiny.toml", "--dry-run", "-o", str(folder)])
     assert "6 by grid, 2 replicates: 12 runs" in forecast_.output and "12 runs in" in forecast_.output
+    assert "that are available" not in forecast_.output
+    monkeypatch.setattr("marrowsim.cli.sweeping.available_memory", lambda: 2**20)
+    forecast_ = run(app, ["sweep", "tiny.toml", "--dry-run", "-o", str(folder)])
+    assert "more than the 1.0 MiB that are available" in forecast_.output
     result = run(app, ["sweep", "tiny.toml", "-o", str(folder), "--processes", "1"])
     assert result.exit_code == 0, result.output
     assert "rank correlation" in result.output and (folder / "figure.png").read_bytes()[:4] == b"\x89PNG"

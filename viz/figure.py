@@ -256,7 +256,8 @@ def picture(
     readouts : table of a run over time, columns "name (unit)"; None for a picture without curves.
     path : where to write it: .png, .pdf or .svg.
     title : the heading.
-    size : width and height in pixels, at 100 dots per inch.
+    size : width and height in pixels, at 100 dots per inch; PDF and SVG have its proportions, and are 16 inches wide or
+        10 high.
     scene : what to draw; the usual things where not given.
     tracks : the table of `marrowsim.viz.tracks.tracks_of`, where the scene has tracks.
     dpi : dots per inch: 300 gives the same picture with three times the pixels along an edge.

@@ -228,7 +228,12 @@ def render(
     clip: Clip = None,
     camera: CameraOption = None,
     track: Track = None,
-    size: Annotated[str | None, typer.Option(metavar="WxH", help="Pixels (default 1600x1000, films 1280x800).")] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WxH", help="Pixels (default 1600x1000, films 1280x800); of PDF and SVG, the proportions."
+        ),
+    ] = None,
     dpi: Annotated[float, typer.Option(help="Dots per inch: 300 gives three times the pixels along an edge.")] = 100.0,
     transparent: Annotated[bool, typer.Option("--transparent", help="Without a background.")] = False,
     turn: Annotated[float, typer.Option(help="Degrees that the camera of a film goes round.")] = 0.0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from marrowsim.sweeps.model import Sweep
 
 LEVELS = 4
 """Levels of a Morris design."""
+MOST = 1_000_000
+"""Points of a sweep: planning alone takes an hour then."""
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,24 @@ def rows_of(sweep: Sweep) -> list[Row]:
     Raises
     ------
     ExperimentError
-        Where SALib is needed and not there.
+        Where there are too many, or SALib is needed and not there.
     """
+    if (count := size_of(sweep)) > MOST:
+        remedy = "fewer values or samples, or another design"
+        raise ExperimentError(Fault("too many points", f"up to {MOST:,}", f"{count:,}", remedy, sweep.id))
     places = _grid(sweep) if sweep.design == "grid" else _drawn(sweep)
     rows = []
     for number, place in enumerate(places, start=1):
         settings = {item.key: item.at(share) for item, share in zip(sweep.parameter, place, strict=True)}
         rows.append(Row(number, tuple(map(float, place)), settings))
     return rows
+
+
+def size_of(sweep: Sweep) -> int:
+    """Number of points of a design."""
+    if sweep.design == "grid":
+        return math.prod(item.count or len(item.values) for item in sweep.parameter)
+    return sweep.samples * {"sobol": len(sweep.parameter) + 2, "morris": len(sweep.parameter) + 1}.get(sweep.design, 1)
 
 
 def _grid(sweep: Sweep) -> list[tuple[float, ...]]:

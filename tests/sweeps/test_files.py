@@ -4,7 +4,7 @@ import pytest
 
 from marrowsim.errors import ExperimentError
 from marrowsim.sweeps import BUNDLED, load_sweep
-from marrowsim.sweeps.designs import rows_of
+from marrowsim.sweeps.designs import rows_of, size_of
 from marrowsim.sweeps.model import Parameter
 
 GRID = 'design = "grid"'
@@ -109,3 +109,23 @@ def test_a_grid_has_every_combination(tiny):
     cxcl12 = [row.settings["fields.cxcl12.held_at"] for row in rows]
     assert cxcl12 == ["0.1 nM"] * 2 + ["1.0 nM"] * 2 + ["10.0 nM"] * 2
     assert [row.settings["seeding.0.density"] for row in rows] == ["20000 /mm^3", "6e-5 /um^3"] * 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "number"),
+    [
+        ([], 6),
+        ([(GRID, 'design = "halton"\nsamples = 10'), ("\ncount = 3", "")], 10),
+        ([(GRID, 'design = "sobol"\nsamples = 8'), ("\ncount = 3", "")], 32),
+        ([(GRID, 'design = "morris"\nsamples = 5'), ("\ncount = 3", "")], 15),
+    ],
+)
+def test_the_size_of_a_design_is_known_beforehand(tiny, changes, number):
+    sweep = load_sweep(tiny(*changes)).sweep
+    assert size_of(sweep) == len(rows_of(sweep)) == number
+
+
+def test_too_many_points_are_refused_before_they_are_made(tiny):
+    path = tiny(("\ncount = 3", "\ncount = 600000"))
+    with pytest.raises(ExperimentError, match="too many points"):
+        rows_of(load_sweep(path).sweep)

@@ -15,17 +15,20 @@ from matplotlib.figure import Figure
 from marrowsim.errors import RenderError
 from marrowsim.tissues import BONE
 from marrowsim.viz import curves, opengl, panels
-from marrowsim.viz.cameras import axes_of
+from marrowsim.viz.cameras import axes_of, facing
 from marrowsim.viz.description import Scene
 from marrowsim.viz.files import size_faults, target_faults, write_figure
 from marrowsim.viz.labels import draw_labels
 from marrowsim.viz.layers import (
+    TISSUE_LAYERS,
+    Box,
     census,
     check_field,
     check_use,
     choose,
     count_in_soft_tissue,
     field_of,
+    is_crowded,
     middle,
     whole,
 )
@@ -38,6 +41,9 @@ log = logging.getLogger("marrowsim.viz")
 # The size in pixels at which the type has its own size; other sizes scale it.
 STANDARD = (1600, 1000)
 NO_OPENGL = f"no OpenGL here, so sections are drawn in place of the 3D view; remedy: {opengl.REMEDY}"
+
+# What is shown instead of a close-up where cells hide everything.
+CROWDED_FIELD = "oxygen"
 
 WITHOUT = "not drawn without OpenGL: "
 
@@ -112,7 +118,9 @@ def _draw_rendered(figure, frame, scene, boxes, tracks, spots, transparent) -> t
     if view.bar is not None:
         panels.draw_colour_bar(figure, main, view.bar)
     layers = choose(frame, scene.layers)[0]
-    if near is not None:
+    if near is not None and scene.layers is None and is_crowded(frame, near) and CROWDED_FIELD in frame.fields:
+        _draw_field_section(figure, frame, layers, box, facing(axes_of(scene.camera)[2])[0], spots[1])
+    elif near is not None:
         panels.draw_outline(main, view, near, frame.spacing)
         axes = _axes(figure, *spots[1])
         detail = render(frame, scene, near, _pixels(figure, axes), foot=0.07, tracks=tracks, transparent=transparent)
@@ -123,6 +131,19 @@ def _draw_rendered(figure, frame, scene, boxes, tracks, spots, transparent) -> t
     else:
         draw_labels(main, view, frame, layers, box)
     return notes, view.legend
+
+
+def _draw_field_section(figure, frame, layers, box: Box, axis: int, spot) -> None:
+    """In the place of a close-up that would be a wall of cells: oxygen in the middle of what is drawn."""
+    left, top, width, height = spot
+    axes = _axes(figure, left + 20, top, width - 20, height - 60)
+    shading = shade(frame, CROWDED_FIELD)
+    tissues = [name for name in layers if name in TISSUE_LAYERS]
+    panels.draw_section(axes, frame, tissues, middle(box, axis), axis, shading, "section")
+    axes.set_title(f"{shading.style.label} in the middle of this part", fontsize=9, loc="left", fontweight="bold")
+    foot = _axes(figure, left, top + height - 40, width, 40)
+    foot.set_axis_off()
+    panels.draw_colour_bar(figure, foot, colour_bar(shading, ", in the section"), (0.45, 0.3, 0.5, 0.25))
 
 
 def _left_out(scene: Scene, axis: int) -> list[str]:

@@ -291,6 +291,12 @@ def close_up(frame, inside: Box, axis: int = 1, edge: float = 180.0) -> Box | No
     return Box(tuple(low), tuple(high))
 
 
+def is_crowded(frame, box: Box) -> bool:
+    """Whether cells fill more than half of what they can enter in a box, so that nothing else is seen there."""
+    room = np.count_nonzero(IS_ENTERABLE[frame.tissue[box.slices]])
+    return len(box.inside(frame.cells, frame.spacing)) > room / 2
+
+
 class Part:
     """What of a frame lies in a box, in the box's own coordinates."""
 

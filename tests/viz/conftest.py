@@ -153,6 +153,12 @@ def frame():
 
 
 @pytest.fixture(scope="session")
+def wide():
+    """A marrow (400 um) of which a picture draws a slab and a close-up."""
+    return marrow(40)
+
+
+@pytest.fixture(scope="session")
 def dish():
     """A culture dish: neither bone nor vessels, tumour cells alone."""
     bare = marrow(20, vessels=False, bone=False, tumour=20, hpc=0, car_share=0.0)

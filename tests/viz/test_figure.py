@@ -2,6 +2,7 @@
 
 import logging
 from itertools import pairwise
+from types import SimpleNamespace
 
 import matplotlib.image
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from skimage.color import rgb2lab
 
 from marrowsim.errors import RenderError
+from marrowsim.tissues import IS_ENTERABLE
 from marrowsim.viz import curves, figure, opengl, palette, panels, sections
 from marrowsim.viz.description import Scene
 from marrowsim.viz.legend import Entry
@@ -280,3 +282,25 @@ def test_without_opengl_a_picture_says_what_of_the_scene_is_not_in_it(frame, mon
         assert not any(note.startswith(figure.WITHOUT) for note in figure.compose(frame, scene=scene)[1])
     with pytest.raises(RenderError, match="did you mean 'oxygen'"):
         figure.compose(frame, scene=Scene(field="oxigen"))
+
+
+def filled(frame):
+    """The frame with a tumour cell in every voxel that cells can enter."""
+    z, y, x = np.nonzero(IS_ENTERABLE[frame.tissue])
+    places = {axis: (index + 0.5) * frame.spacing for axis, index in zip("xyz", (x, y, z), strict=True)}
+    kind = pd.Categorical(["tumour"] * x.size)
+    cells = pd.DataFrame({"id": np.arange(x.size), "type": kind, "status": "free", **places, "cxcr4": np.float32(1)})
+    return SimpleNamespace(**vars(frame) | {"cells": cells})
+
+
+def test_where_cells_hide_everything_oxygen_takes_the_place_of_the_close_up(wide, readouts):
+    if not opengl.rendering_available():
+        pytest.skip(f"no OpenGL here; remedy: {opengl.REMEDY}")
+    crowded = filled(wide)
+    for frame, scene, shown, not_shown in (
+        (wide, None, "close-up", "section"),
+        (crowded, None, "section", "close-up"),
+        (crowded, Scene(layers="tumour"), "close-up", "section"),
+    ):
+        names = [axes.get_label() for axes in figure.compose(frame, readouts, scene=scene)[0].axes]
+        assert shown in names and not_shown not in names

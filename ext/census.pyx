@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
-from .lattice cimport Box, NOWHERE, face_neighbours
+from .lattice cimport BOUND, Box, FREE, NOWHERE, face_neighbours
 
 
 def wall_faces(const uint8_t[:, :, ::1] tissue, const uint8_t[::1] inside, const uint8_t[::1] outside):
@@ -125,7 +126,30 @@ def exact_sum(const float[::1] values):
     return sum(total << (place - 1) for place, total in enumerate(sums.tolist()) if total) / 2**149
 
 
-def spectrum(const float[:, :, ::1] values, const uint8_t[:, :, ::1] tissue, uint8_t code):
+def places(const uint8_t[::1] types, const uint8_t[::1] status, const int32_t[::1] site,
+           const uint8_t[:, :, ::1] tissue):
+    """Type and tissue of the cells that are out of the vessels.
+
+    Parameters
+    ----------
+    types, status, site : columns of the cell table, shape (cells,).
+    tissue : uint8, shape (nz, ny, nx).
+
+    Returns
+    -------
+    int32, shape (cells,): 256 * type + tissue code; -1 for cells in vessels.
+    """
+    found = np.empty(types.shape[0], dtype=np.int32)
+    cdef int32_t[::1] view = found
+    cdef const uint8_t* codes = &tissue[0, 0, 0]
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(types.shape[0]):
+            view[i] = 256 * types[i] + codes[site[i]] if status[i] == FREE or status[i] == BOUND else NOWHERE
+    return found
+
+
+def spectrum(const float[:, :, ::1] values, const uint8_t[:, :, ::1] tissue, uint8_t code, int threads=1):
     """How the values in one tissue are distributed over the upper halves of their ranks, and their sum.
 
     The rank of a value is its bits, turned so that they ascend with the value.
@@ -133,29 +157,37 @@ def spectrum(const float[:, :, ::1] values, const uint8_t[:, :, ::1] tissue, uin
     Returns
     -------
     counts : int64, shape (65536,).
-    total : float
+    total : float; the result does not depend on the threads.
     """
-    counts = np.zeros(65536, dtype=np.int64)
-    cdef int64_t[::1] view = counts
-    cdef const float* value
-    cdef const uint8_t* codes
+    counts = np.zeros((threads, 65536), dtype=np.int64)
+    cdef int64_t[:, ::1] view = counts
+    cdef double[::1] sums = np.zeros(values.shape[0])
+    cdef Py_ssize_t nz = values.shape[0]
+    cdef Py_ssize_t row = values.shape[1] * values.shape[2]
     cdef double total = 0.0
-    cdef double plane
-    cdef Py_ssize_t z, i
-    with nogil:
-        for z in range(values.shape[0]):
-            value, codes = &values[z, 0, 0], &tissue[z, 0, 0]
-            plane = 0.0
-            for i in range(values.shape[1] * values.shape[2]):
-                if codes[i] == code:
-                    plane += value[i]
-                    view[_rank(value + i) >> 16] += 1
-            total += plane
-    return counts, total
+    cdef Py_ssize_t z
+    cdef int part
+    for part in prange(threads, nogil=True, num_threads=threads, schedule="static"):
+        for z in range(nz * part // threads, nz * (part + 1) // threads):
+            sums[z] = _spectrum_plane(&values[z, 0, 0], &tissue[z, 0, 0], row, code, &view[part, 0])
+    for z in range(nz):
+        total += sums[z]
+    return counts.sum(axis=0), total
+
+
+cdef double _spectrum_plane(const float* values, const uint8_t* tissue, Py_ssize_t n, uint8_t code,
+                            int64_t* counts) noexcept nogil:
+    cdef double total = 0.0
+    cdef Py_ssize_t i
+    for i in range(n):
+        if tissue[i] == code:
+            total += values[i]
+            counts[_rank(values + i) >> 16] += 1
+    return total
 
 
 def spectrum_within(const float[:, :, ::1] values, const uint8_t[:, :, ::1] tissue, uint8_t code,
-                    const uint8_t[::1] row, int rows):
+                    const uint8_t[::1] row, int rows, int threads=1):
     """How the values of some upper halves are distributed over the lower halves of their ranks.
 
     Parameters
@@ -166,20 +198,26 @@ def spectrum_within(const float[:, :, ::1] values, const uint8_t[:, :, ::1] tiss
     -------
     int64, shape (rows, 65536).
     """
-    counts = np.zeros((rows, 65536), dtype=np.int64)
-    cdef int64_t[:, ::1] view = counts
-    cdef const float* value
-    cdef const uint8_t* codes
+    counts = np.zeros((threads, rows, 65536), dtype=np.int64)
+    cdef int64_t[:, :, ::1] view = counts
+    cdef Py_ssize_t nz = values.shape[0]
+    cdef Py_ssize_t plane = values.shape[1] * values.shape[2]
+    cdef Py_ssize_t z
+    cdef int part
+    for part in prange(threads, nogil=True, num_threads=threads, schedule="static"):
+        for z in range(nz * part // threads, nz * (part + 1) // threads):
+            _spectrum_within_plane(&values[z, 0, 0], &tissue[z, 0, 0], plane, code, &row[0], rows, &view[part, 0, 0])
+    return counts.sum(axis=0)
+
+
+cdef void _spectrum_within_plane(const float* values, const uint8_t* tissue, Py_ssize_t n, uint8_t code,
+                                 const uint8_t* row, int rows, int64_t* counts) noexcept nogil:
     cdef uint32_t rank
-    cdef Py_ssize_t z, i
-    with nogil:
-        for z in range(values.shape[0]):
-            value, codes = &values[z, 0, 0], &tissue[z, 0, 0]
-            for i in range(values.shape[1] * values.shape[2]):
-                rank = _rank(value + i)
-                if codes[i] == code and row[rank >> 16] < rows:
-                    view[row[rank >> 16], rank & 0xFFFF] += 1
-    return counts
+    cdef Py_ssize_t i
+    for i in range(n):
+        rank = _rank(values + i)
+        if tissue[i] == code and row[rank >> 16] < rows:
+            counts[65536 * row[rank >> 16] + (rank & 0xFFFF)] += 1
 
 
 cdef inline uint32_t _rank(const float* value) noexcept nogil:

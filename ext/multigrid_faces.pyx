@@ -183,12 +183,18 @@ def set_voxels(list levels, const int64_t[::1] voxels, const float[::1] relative
     levels : list of Level
     voxels : int64, flat indices [z, y, x].
     relative : float32, one for each of them.
+
+    Returns
+    -------
+    bool, for each of them whether it had another one before.
     """
     cdef Level finest = levels[0]
     cdef Py_ssize_t i, z, y, x
     cdef float w
-    changed = np.zeros((finest.nz, finest.ny), bool)
-    cdef unsigned char[:, ::1] mark = changed.view(np.uint8)
+    rows = np.zeros((finest.nz, finest.ny), bool)
+    changed = np.zeros(voxels.shape[0], bool)
+    cdef unsigned char[:, ::1] mark = rows.view(np.uint8)
+    cdef unsigned char[::1] new = changed.view(np.uint8)
     for i in range(voxels.shape[0]):
         x = voxels[i] % finest.nx
         y = voxels[i] // finest.nx % finest.ny
@@ -197,5 +203,6 @@ def set_voxels(list levels, const int64_t[::1] voxels, const float[::1] relative
         if w != at(finest.w, z, y, x):
             finest.between += is_between(w) - is_between(at(finest.w, z, y, x))
             put(finest.w, z, y, x, w)
-            mark[z, y] = True
-    coarsen_all(levels, changed, threads)
+            mark[z, y] = new[i] = True
+    coarsen_all(levels, rows, threads)
+    return changed

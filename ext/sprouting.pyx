@@ -1,11 +1,12 @@
 """Sprouts of vessels: where they set out, how their tips hop, which cells join them, and which vessels collapse.
 
-Tips are few, so these loops are serial: tips hop in the order that they are given in, and each sees what those
+Tips are few, so their loops are serial: tips hop in the order that they are given in, and each sees what those
 before it did.
 """
 
 import numpy as np
 
+from cython.parallel cimport prange
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from .lattice cimport Box, FREE, NOWHERE, face_neighbours, is_marked, moore_neighbours, random_free_neighbour
 from .mathematics cimport event_probability, exponential
@@ -14,7 +15,7 @@ from .rng cimport STREAM_COLLAPSE, STREAM_INCORPORATION, STREAM_SPROUT, STREAM_T
 
 def set_out(uint64_t seed, uint32_t step, double dt, const int64_t[::1] luminal_sites, const uint8_t[:, :, ::1] tissue,
             const uint8_t[::1] lumen, const uint8_t[::1] enterable, const int32_t[:, :, ::1] occupant,
-            const int64_t[::1] slots, const float[:, :, ::1] factor, double threshold, double rate):
+            const int64_t[::1] slots, const float[:, :, ::1] factor, double threshold, double rate, int threads):
     """Free voxels at the vessel wall where a tip would set out, at rate k V / (V + V*) where V > V*.
 
     Parameters
@@ -25,6 +26,7 @@ def set_out(uint64_t seed, uint32_t step, double dt, const int64_t[::1] luminal_
     lumen, enterable : uint8, shape (256,). By tissue code.
     slots : int64, sorted. Voxels that are kept free of sprouts.
     threshold, rate : V*, and k (1/min).
+    threads : number of threads.
 
     Returns
     -------
@@ -36,32 +38,58 @@ def set_out(uint64_t seed, uint32_t step, double dt, const int64_t[::1] luminal_
     cdef const int32_t* occupants = &occupant[0, 0, 0]
     cdef const float* v = &factor[0, 0, 0]
     cdef const int64_t* marks = &slots[0] if slots.shape[0] else NULL
+    cdef Py_ssize_t n = luminal_sites.shape[0]
+    cdef uint8_t[::1] drawn = np.empty(n, dtype=np.uint8)
     cdef int32_t around[6]
     cdef int32_t behind[6]
     cdef uint32_t words[4]
     cdef Py_ssize_t i
     cdef int32_t site, root
     cdef int d, first
+    for i in prange(n, nogil=True, num_threads=threads, schedule="static"):
+        drawn[i] = _drawn_faces(seed, step, rate * dt, box, <int32_t> luminal_sites[i], codes, &enterable[0],
+                                occupants, v, threshold)
     found = []
-    for i in range(luminal_sites.shape[0]):
+    for i in range(n):
+        if not drawn[i]:
+            continue
         root = <int32_t> luminal_sites[i]
         face_neighbours(box, root, around)
         for d in range(6):
-            site = around[d]
-            if site == NOWHERE or not v[site] > threshold or occupants[site] >= 0 or not enterable[codes[site]]:
+            if not drawn[i] >> d & 1:
                 continue
-            philox(seed, STREAM_SPROUT, step, <uint64_t> site, 0, words)
-            if unit(words[0]) >= rate * dt:
-                continue  # the probability below is smaller: most voxels need not be looked at further
+            site = around[d]
             face_neighbours(box, site, behind)
             first = 0
             while behind[first] == NOWHERE or not lumen[codes[behind[first]]]:
                 first = first + 1
             if behind[first] != root or is_marked(site, marks, slots.shape[0]):
                 continue  # a voxel with several faces at the wall is asked once
+            philox(seed, STREAM_SPROUT, step, <uint64_t> site, 0, words)
             if unit(words[0]) < event_probability(rate * v[site] / (v[site] + threshold), dt):
                 found.append((site, root, d, words[1]))
     return np.array(found, dtype=np.int64).reshape(-1, 4).T
+
+
+cdef uint8_t _drawn_faces(uint64_t seed, uint32_t step, double largest, Box box, int32_t root, const uint8_t* tissue,
+                          const uint8_t* enterable, const int32_t* occupant, const float* factor,
+                          double threshold) noexcept nogil:
+    """Faces of a lumen voxel behind which a tip may set out, one bit each: the probability is smaller than `largest`,
+    so most need not be looked at further."""
+    cdef int32_t around[6]
+    cdef uint32_t words[4]
+    cdef uint8_t faces = 0
+    cdef int32_t site
+    cdef int d
+    face_neighbours(box, root, around)
+    for d in range(6):
+        site = around[d]
+        if site == NOWHERE or not factor[site] > threshold or occupant[site] >= 0 or not enterable[tissue[site]]:
+            continue
+        philox(seed, STREAM_SPROUT, step, <uint64_t> site, 0, words)
+        if unit(words[0]) < largest:
+            faces = faces | <uint8_t> (1 << d)
+    return faces
 
 
 def advance(uint64_t seed, uint32_t step, uint32_t substep, double probability, const int32_t[::1] rows,

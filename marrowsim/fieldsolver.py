@@ -146,9 +146,9 @@ class FieldSolver:
         if relative.size:
             term("relative_diffusivity", relative.reshape(1, 1, -1))
         self._open_closed()
-        multigrid_faces.set_voxels(self._levels, voxels, np.ascontiguousarray(relative), self.threads)
-        self._follow_witnesses(voxels)
-        self._pockets.find_around(voxels)
+        changed = multigrid_faces.set_voxels(self._levels, voxels, np.ascontiguousarray(relative), self.threads)
+        self._follow_witnesses(voxels[changed])
+        self._pockets.find_around(voxels[changed])
 
     def _follow_witnesses(self, changed: np.ndarray) -> None:
         """Keep the witnesses that are still open, and in mind that some voxels opened or closed."""
@@ -278,8 +278,9 @@ class FieldSolver:
         """Whether the witnesses, and sinks near the voxels that changed since, tell that each pocket has a sink."""
         if self._witnesses is None or not sinks:
             return False
-        if not sum(sink.ravel()[self._witnesses] for sink in sinks).all():
-            return False
+        there = sum(sink.ravel()[self._witnesses] for sink in sinks) > 0
+        self._unwitnessed = np.union1d(self._unwitnessed, self._witnesses[~there])
+        self._witnesses = self._witnesses[there]
         if self._unwitnessed.size:
             found = multigrid_pockets.sinks_near(self._levels[0], self._unwitnessed, sinks, SMALL_POCKET)
             if found is None:

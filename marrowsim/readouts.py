@@ -63,11 +63,10 @@ class Census:
         flat = np.bincount(cells.type.astype(np.int64) * width + cells.status, minlength=len(config.cells) * width)
         self.counts = flat.reshape(-1, width)
         self.state = state
-        rows = np.flatnonzero((cells.status == Status.FREE) | (cells.status == Status.BOUND))
-        inside = cells.type[rows].astype(np.int64) * 256 + state.tissue.reshape(-1)[cells.site[rows]]
-        self.tissues = np.bincount(inside, minlength=len(config.cells) * 256).reshape(-1, 256)
+        self._places = census.places(cells.type, cells.status, cells.site, state.tissue)
+        inside = np.bincount(self._places + 1, minlength=len(config.cells) * 256 + 1)[1:]
+        self.tissues = inside.reshape(-1, 256)
         self.near_slot = np.bincount(cells.type[rows_near_slots(state)], minlength=len(config.cells))
-        self._rows, self._inside = rows, inside
         self._found: dict[tuple[int, int | None], np.ndarray] = {}
 
     @cached_property
@@ -101,8 +100,8 @@ class Census:
         """Rows of the cells of a type that are out of the vessels, or in one tissue."""
         code = self.state.config.code(cell)
         if (code, tissue) not in self._found:
-            wanted = self._inside >> 8 == code if tissue is None else self._inside == code * 256 + tissue
-            self._found[code, tissue] = self._rows[wanted]
+            wanted = self._places >> 8 == code if tissue is None else self._places == code * 256 + tissue
+            self._found[code, tissue] = np.flatnonzero(wanted)
         return self._found[code, tissue]
 
     def held(self, cell: str) -> float:
@@ -138,8 +137,8 @@ def vacant_slots(state: State, _: Census) -> int:
 
 def bone_volume_fraction(state: State, _: Census) -> float:
     """BV/TV: bone over all voxels of the specimen that was there at the start, soft tissue apart."""
-    total = np.count_nonzero(tissues.IS_OF_BONE[state.geometry.tissue])
-    return np.count_nonzero(state.tissue == tissues.BONE) / total
+    total = state.geometry.voxels[tissues.IS_OF_BONE > 0].sum()
+    return float(np.count_nonzero(state.tissue == tissues.BONE) / total)
 
 
 def tumour_mean(column: str, tissue: int | None = None) -> Measure:
@@ -325,12 +324,13 @@ SITES = ((MARROW, ""), (SOFT, " in soft tissue"))
 """Tissues that fields are summed up in, with what the names of these columns bear after that of the field."""
 
 
-def measure_readouts(state: State) -> dict[str, Any]:
+def measure_readouts(state: State, threads: int = 1) -> dict[str, Any]:
     """One row of readouts.csv: time first, then `READOUTS`, drugs that are dosed, every field, processes of extensions.
 
     Field columns are `<field> mean (<unit>)`, `<field> p05 (<unit>)`, `<field> p95 (<unit>)`, over marrow
     voxels; `<field> in soft tissue mean (<unit>)` and so on where there is soft tissue; and the diagnostics of
     the last solution. Which sites there are is decided by the geometry, so that all rows have the same columns.
+    The threads never change a number.
     """
     counted = Census(state)
     there = state.geometry.ground
@@ -342,7 +342,7 @@ def measure_readouts(state: State) -> dict[str, Any]:
     for name, field in state.config.active_fields.items():
         for code, words in SITES:
             if code in there:
-                mean, low, high = summary(state.fields[name], state.tissue, code, (5, 95))
+                mean, low, high = summary(state.fields[name], state.tissue, code, (5, 95), threads)
                 row |= dict(zip(_field_columns(name + words, field.unit), (mean, low, high), strict=True))
     row |= {f"{name} (1)": value for name, value in sorted(state.diagnostics.items())}
     return row | {name: float(own.measure(state)) for name, own in _own_readouts(state.config).items()}

@@ -175,7 +175,7 @@ class Simulation:
 
     def _record(self, recorders: tuple[Recorder, ...]) -> None:
         if self.due(self.config.output.readouts_every):
-            self._rows.append(measure_readouts(self.state))
+            self._rows.append(measure_readouts(self.state, self.threads))
         for recorder in recorders:
             recorder.write(self)
 

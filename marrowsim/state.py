@@ -118,6 +118,10 @@ class Cells:
         self._room = ()  # gives its bytes to what sorting takes
         self.reorder(np.argsort(self.site))
 
+    def by_id(self) -> np.ndarray:
+        """Rows in the order of the ids: int64. By 16 bits at a time, which NumPy sorts by counting."""
+        return np.lexsort(self.id.astype("<i8", copy=False).view("<u2").reshape(-1, 4).T)
+
     def arrays(self) -> Iterator[tuple[str, np.ndarray]]:
         """All columns, by name."""
         return ((name, getattr(self, name)) for name in self.COLUMNS)
@@ -352,7 +356,7 @@ class State:
 
     def parts(self) -> Iterator[tuple[str, np.ndarray]]:
         """Every array of the state by name, cells in the order of their ids: what a checkpoint holds."""
-        order = np.argsort(self.cells.id, kind="stable")
+        order = self.cells.by_id()
         yield "tissue", self.tissue
         yield "slots", self.slots
         for name, column in self.cells.arrays():

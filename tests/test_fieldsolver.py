@@ -322,6 +322,24 @@ def test_sinks_of_pockets_are_known_after_changes_as_to_a_new_solver():
     assert min(closed) == 0 and len(set(closed)) > 2
 
 
+def test_sinks_that_move_are_followed():
+    """Two halves with one sink each, which go to a voxel beside, and then both into one half."""
+    relative = np.ones((6, 8, 17), np.float32)
+    relative[:, :, 8] = 0
+    decay, source = np.zeros((2, *relative.shape), np.float32)
+    source[:, :, :8] = 0.1
+    solver = fields.FieldSolver(relative, SPACING, 300.0)
+    for first, second, known in ((2, 14, False), (3, 13, True), (3, 4, False)):
+        decay[...] = 0
+        decay[3, 4, [first, second]] = 0.1
+        assert solver._witnessed([decay]) == known
+        a, b = np.full((2, *relative.shape), 3, np.float32)
+        solver.solve(a, source, decay)
+        fields.FieldSolver(relative, SPACING, 300.0).solve(b, source, decay)
+        assert a.tobytes() == b.tobytes()
+        assert (a[:, :, 9:] == 3).all() == (second < 8)
+
+
 def test_a_cut_off_part_without_a_sink_is_found_however_large_it_is():
     """A wall across a box whose only sinks are at one end, of two halves beyond what is searched for sinks."""
     relative = np.ones((12, 12, 60), np.float32)

@@ -36,7 +36,9 @@ def test_mean_and_percentiles_are_those_of_numpy(make, tissue):
     values = make(np.random.default_rng(2)).astype(np.float32)
     inside = values[tissue == 1].astype(np.float64)
     expected = [inside.mean(), *np.percentile(inside, (0, 5, 50, 95, 100))]
-    assert summary(values, tissue, 1, (0, 5, 50, 95, 100)) == pytest.approx(expected, rel=1e-13)
+    found = summary(values, tissue, 1, (0, 5, 50, 95, 100))
+    assert found == pytest.approx(expected, rel=1e-13)
+    assert found == summary(values, tissue, 1, (0, 5, 50, 95, 100), threads=7)
 
 
 def test_few_voxels_none_and_not_a_number(tissue):

@@ -194,7 +194,7 @@ class Angiogenesis(ShippedProcess):
         found = kernel.set_out(
             clock.seed, clock.step, clock.dt, state.luminal_sites, state.tissue, tissues.IS_LUMEN,
             tissues.IS_ENTERABLE, state.occupant, state.slots, state.fields[FACTOR], self.threshold,
-            self.tip_rate * state.config.geometry.voxel**2 / 100.0,
+            self.tip_rate * state.config.geometry.voxel**2 / 100.0, clock.threads,
         )  # fmt: skip
         voxels, roots, directions, _ = found[:, np.lexsort((found[0], found[3]))]
         tips = list(state.cells.site[self._tip_rows(state, sprouts)])
@@ -298,10 +298,11 @@ class Angiogenesis(ShippedProcess):
         """A new tip beside the first voxel of the stalk that is far enough from all tips."""
         tissue, occupant = state.tissue.reshape(-1), state.occupant.reshape(-1)
         tips = state.cells.site[self._tip_rows(state, sprouts)]
-        for voxel in sprouts.path(int(sprouts.tips("behind")[index]))[0]:
-            faces = census.face_sites(np.array([voxel]), *state.tissue.shape)[0]
-            free = (faces >= 0) & tissues.IS_ENTERABLE[tissue[faces]].view(bool) & (occupant[faces] < 0)
-            free &= ~np.isin(faces, state.slots)
+        path = np.array(sprouts.path(int(sprouts.tips("behind")[index]))[0], np.int64)
+        around = census.face_sites(path, *state.tissue.shape)
+        vacant = (around >= 0) & tissues.IS_ENTERABLE[tissue[around]].view(bool) & (occupant[around] < 0)
+        vacant &= ~np.isin(around, state.slots)
+        for voxel, faces, free in zip(path, around, vacant, strict=True):
             free &= [bool(ok) and self._is_clear(state, face, tips) for ok, face in zip(free, faces, strict=True)]
             if free.any():
                 direction = np.flatnonzero(free)[[int(chance * np.count_nonzero(free))]]
@@ -322,8 +323,9 @@ class Angiogenesis(ShippedProcess):
         place = sprouts.find(faces)
         trees = np.append(sprouts.voxels("tree"), NONE)[place]
         met = (place != NONE) & (trees != sprouts.tips("tree")[:, None])
-        by_site = dict(zip(sites.tolist(), range(len(sites)), strict=True))
-        other = np.array([[by_site.get(int(face), NONE) for face in line] for line in faces]).reshape(-1, 6)
+        order = np.argsort(sites)
+        near = order[np.minimum(np.searchsorted(sites, faces, sorter=order), len(sites) - 1)]
+        other = np.where(sites[near] == faces, near, NONE)
         met |= (other != NONE) & (sprouts.tips("tree")[other] != sprouts.tips("tree")[:, None])
         able = sprouts.tips("length") * edge >= self.shortest
         done: list[int] = []

@@ -63,7 +63,7 @@ class Frame:
     def of(cls, state: State) -> Frame:
         """The frame of a state; arrays of the lattice are shared, not copied."""
         table = dict(state.cells.arrays())
-        order = np.argsort(table["id"], kind="stable")
+        order = state.cells.by_id()
         holders = state.occupant.reshape(-1)[state.slots]
         occupied = holders >= 0
         occupied[occupied] = table["status"][holders[occupied]] == Status.BOUND

@@ -60,7 +60,7 @@ def test_update_voxels(case, benchmark, record):
     """A hundred voxels of a lattice open and close."""
     solver, relative, _, _, outcome = case
     voxels = np.flatnonzero(relative)[:: relative.size // 100]
-    states = [0.0, 1.0]
+    states = [1.0, 0.0]
 
     def swap():
         states.reverse()

@@ -260,8 +260,10 @@ def test_changed_voxels_leave_the_hierarchy_of_a_new_one(seed):
     levels = hierarchy(relative)
     for changes in (1, 5, 40):
         voxels = rng.choice(relative.size, changes, replace=False)
+        before = relative.flat[voxels]
         relative.flat[voxels] = rng.choice([0.0, 0.3, 1.0], changes)
-        multigrid_faces.set_voxels(levels, voxels.astype(np.int64), relative.ravel()[voxels])
+        changed = multigrid_faces.set_voxels(levels, voxels.astype(np.int64), relative.ravel()[voxels])
+        assert changed.tolist() == (relative.flat[voxels] != before).tolist()
     c = case(relative.shape, seed=seed) | {"relative": relative}
     c["source"] *= relative > 0
     fields = []

@@ -56,6 +56,14 @@ def by_site(state):
     state.occupant.ravel()[state.cells.site] = np.arange(len(state.cells))
 
 
+def test_order_of_ids():
+    cells, draw = Cells(), np.random.default_rng(3)
+    ids = np.unique(np.concatenate([draw.integers(0, 2**17, 5000), draw.integers(0, 2**50, 5000)]))
+    draw.shuffle(ids)
+    cells.append(**dict.fromkeys(Cells.COLUMNS, 0) | {"id": ids})
+    assert cells.by_id().tolist() == np.argsort(ids).tolist()
+
+
 def test_order_of_rows_changes_no_bit(make_state):
     hashes = set()
     for threads, between in ((1, None), (1, by_site), (3, None), (2, by_site)):

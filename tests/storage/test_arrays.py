@@ -27,6 +27,19 @@ def test_arrays_are_read_back(tmp_path, dtype, shape):
     assert (tmp_path / "1.h5").read_bytes() == (tmp_path / "3.h5").read_bytes()
 
 
+def test_what_would_hardly_shrink_is_stored(tmp_path):
+    """The upper bytes of a random int32 below 4 are 0, the lowest has 2 bits; random bytes stay what they are."""
+    draw = np.random.default_rng(1)
+    noise, few = draw.integers(0, 2**31, (70, 80, 90)).astype("i4"), draw.integers(0, 4, (70, 80, 90)).astype("i4")
+    with new_hdf5(tmp_path / "file.h5") as file:
+        for name, values in {"noise": noise, "few": few, "both": (few << 24) + (noise & 0xFFFFFF)}.items():
+            write_array(file, name, values)
+    with h5py.File(tmp_path / "file.h5") as file:
+        sizes = {name: file[name].id.get_storage_size() / noise.size for name in file}
+        assert np.array_equal(file["both"][...] & 0xFFFFFF, noise & 0xFFFFFF)
+    assert sizes == pytest.approx({"noise": 4.0, "few": 0.27, "both": 3.26}, abs=0.05)
+
+
 def test_empty_and_changed_arrays(tmp_path):
     field = np.random.default_rng(1).random((70, 80, 90), dtype=np.float32)
     with new_hdf5(tmp_path / "file.h5") as file:

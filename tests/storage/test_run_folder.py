@@ -163,6 +163,14 @@ def test_recording_may_begin_in_the_middle(record, simulate, tmp_path, drift):
     assert compare_runs(open_run(whole), open_run(folder.path))[0].step == 0
 
 
+def test_runs_whose_frames_are_compressed_otherwise_are_the_same(record, monkeypatch):
+    one = record("one")
+    monkeypatch.setattr(files, "SHRINKS", 0.0)
+    two = record("two")
+    assert contents(one).keys() == contents(two).keys() and contents(one) != contents(two)
+    assert compare_runs(open_run(one), open_run(two)) == []
+
+
 def test_own_processes_are_recorded_and_asked_for(record, drift):
     path = record(steps=3)
     run = open_run(path)

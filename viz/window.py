@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pyvista as pv
@@ -166,12 +167,16 @@ def open_window(run: Run, scene: Scene, index: int | None = None) -> None:
 
     Raises
     ------
-    RenderError : where there is no display or no OpenGL.
+    RenderError : where there is no display, or none that answers, or no OpenGL.
     """
     require_display()
     if not opengl.rendering_available():
         raise RenderError(Fault("a window needs OpenGL", given="none", remedy=opengl.REMEDY))
     plotter: pv.Plotter = new_plotter(SIZE, off_screen=False)
+    if plotter.render_window.GetClassName() in UNSEEN:
+        plotter.close()
+        display = f"DISPLAY={os.environ.get('DISPLAY', '')}"
+        raise RenderError(replace(NO_DISPLAY, what="the display does not answer", given=display))
     window = Window(Viewer(run, scene, plotter, index))
     plotter.iren.add_observer("EndInteractionEvent", lambda *_: window.turned())
     plotter.iren.add_observer("ConfigureEvent", lambda *_: window.resized())

@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
 def display():
     """An environment with a virtual display, without the choice of a window that is never seen."""
     read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1500x1000x24", "-nolisten", "tcp"]
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1500x1000x24", "-nolisten", "tcp", "-noreset"]
     with subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
         os.close(write)
         with os.fdopen(read) as answer:
@@ -92,6 +92,16 @@ def test_keys_go_through_the_frames_and_close_the_window(folder, display):
             assert "Traceback" not in shown.stderr.read()
         finally:
             shown.kill()
+
+
+@needs_opengl
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X displays")
+def test_a_display_that_does_not_answer_is_told(folder):
+    env = {name: value for name, value in os.environ.items() if name not in (opengl.WINDOW, "WAYLAND_DISPLAY")}
+    command = [sys.executable, "-P", "-m", "marrowsim", "view", str(folder), "--window"]
+    done = subprocess.run(command, env=env | {"DISPLAY": ":5999"}, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert "the display does not answer" in done.stderr and "DISPLAY=:5999" in done.stderr
 
 
 @needs_opengl

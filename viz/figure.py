@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from marrowsim.errors import RenderError
 from marrowsim.tissues import BONE
 from marrowsim.viz import curves, opengl, panels
-from marrowsim.viz.cameras import axes_of, facing
+from marrowsim.viz.cameras import axes_of
 from marrowsim.viz.description import Scene
 from marrowsim.viz.files import size_faults, target_faults, write_figure
 from marrowsim.viz.labels import draw_labels
@@ -106,7 +106,7 @@ def _pixels(figure: Figure, axes) -> tuple[int, int]:
     return max(16, round(place.width * width)), max(16, round(place.height * height))
 
 
-def _draw_rendered(figure, frame, scene, boxes, tracks, spots, transparent) -> tuple[list[str], list[Entry]]:
+def _draw_rendered(figure, frame, scene, boxes, axis, tracks, spots, transparent) -> tuple[list[str], list[Entry]]:
     from marrowsim.viz.scene import render  # noqa: PLC0415
 
     box, near = boxes
@@ -119,7 +119,7 @@ def _draw_rendered(figure, frame, scene, boxes, tracks, spots, transparent) -> t
         panels.draw_colour_bar(figure, main, view.bar)
     layers = choose(frame, scene.layers)[0]
     if near is not None and scene.layers is None and is_crowded(frame, near) and CROWDED_FIELD in frame.fields:
-        _draw_field_section(figure, frame, layers, box, facing(axes_of(scene.camera)[2])[0], spots[1])
+        _draw_field_section(figure, frame, layers, box, axis, spots[1])
     elif near is not None:
         panels.draw_outline(main, view, near, frame.spacing)
         axes = _axes(figure, *spots[1])
@@ -139,7 +139,7 @@ def _draw_field_section(figure, frame, layers, box: Box, axis: int, spot) -> Non
     axes = _axes(figure, left + 20, top, width - 20, height - 60)
     shading = shade(frame, CROWDED_FIELD)
     tissues = [name for name in layers if name in TISSUE_LAYERS]
-    panels.draw_section(axes, frame, tissues, middle(box, axis), axis, shading, "section")
+    panels.draw_section(axes, frame, tissues, box, axis, shading, "section")
     axes.set_title(f"{shading.style.label} in the middle of this part", fontsize=9, loc="left", fontweight="bold")
     foot = _axes(figure, left, top + height - 40, width, 40)
     foot.set_axis_off()
@@ -231,7 +231,7 @@ def compose(
 
     spots = ((10, 105, 790, 860), (815, 120, 430, 400))
     if rendered:
-        notes, entries = _draw_rendered(figure, frame, scene, (box, near), tracks, spots, transparent)
+        notes, entries = _draw_rendered(figure, frame, scene, (box, near), axis, tracks, spots, transparent)
     else:
         check_field(frame, scene.field)
         shading = (

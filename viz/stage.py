@@ -186,12 +186,10 @@ class Stage:
         """Headings and lines of the legend for what is no layer: surfaces of equal concentration, and tracks."""
         more = []
         if self.levels:
-            more.append(level_entries(self.shading.style, {at: self._level_colour(at) for at in self.levels}))
+            colours = {at: ingredients.level_colour(self.shading, at) for at in self.levels}
+            more.append(level_entries(self.shading.style, colours))
         ways = {name: (kind, palette.cell_style(kind, "free").colour) for name, kind, _ in self._paths()}
         return [*more, track_entries(ways)]
-
-    def _level_colour(self, level: float) -> str:
-        return ingredients.level_colour(self.shading, level)
 
     @property
     def bar(self) -> Bar | None:

@@ -103,7 +103,7 @@ def measure_point(point: Point, threads: int = 1) -> dict[str, Any]:
     global _latest  # noqa: PLW0603
     begun = time.monotonic()
     config = load_config(point.scenario, PROCESSES)
-    if content_digest(point.scenario, point.readouts) != point.digest:
+    if config.geometry.image and content_digest(point.scenario, point.readouts) != point.digest:
         what, remedy = "the image is another one here than where the point was planned", "give both the same file"
         raise ExperimentError(Fault(what, given=str(config.geometry.image.file), remedy=remedy))
     known = _latest
